@@ -1,0 +1,1 @@
+export type { Broker, BrokerOptions, BrokerStatus, StoredMessage } from './types.ts';

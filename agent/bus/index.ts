@@ -1,0 +1,1 @@
+export type { Bus, BusEvent, BusOptions, Delivered, OutgoingRule, StreamOptions, StreamStatus } from './types.ts';

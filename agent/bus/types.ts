@@ -1,0 +1,93 @@
+import type { PublicKey, Sequence } from '#kernel';
+import type { Cursor, DropReason, Lane, MessageRecord, Provenance } from '#ring';
+
+/** What the bus tells the links of each record on its way out. */
+export interface OutgoingRule {
+  /** Put in front of the topic at the far end. */
+  readonly prefix: string;
+  /** QoS across a link is the lower of this and the publisher's. */
+  readonly maxQos: 0 | 1 | 2;
+  /** False strips the retain flag. */
+  readonly retain: boolean;
+}
+
+/** One ordered flow to one contact: a cursor over the near ring, moved only by the far ring's ack. */
+export interface StreamOptions {
+  readonly to: PublicKey;
+  readonly lane: Lane;
+  readonly cursor: Cursor;
+  /** The rule for a record, or null when no configured link takes it any more (it is settled as refused). */
+  readonly rule: (record: MessageRecord) => OutgoingRule | null;
+}
+
+/** A record that has come in and is durable here. */
+export interface Delivered {
+  readonly sequence: Sequence;
+  readonly topic: string;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly body: Uint8Array;
+  readonly provenance: Provenance;
+}
+
+export interface BusOptions {
+  /** May this contact publish that topic here? Asked per record; false is counted, told to the sender, and not stored. */
+  readonly accepts: (from: PublicKey, topic: string) => boolean;
+  /** May this node talk on the bus at all? Asked before a byte of a frame is kept. */
+  readonly knows: (from: PublicKey) => boolean;
+  /** Records that have just become durable here, in ring order. */
+  readonly delivered: (records: readonly Delivered[]) => void;
+  /** The far end says that records it should have had were dropped on the way. */
+  readonly gap: (from: PublicKey, lane: Lane, count: number, reason: DropReason) => void;
+  /** Life of the streams, for events, metrics and tests. */
+  readonly event?: (event: BusEvent) => void;
+}
+
+export type BusEvent =
+  | {
+      readonly kind: 'sent';
+      readonly to: PublicKey;
+      readonly lane: Lane;
+      readonly first: Sequence;
+      readonly last: Sequence;
+      readonly resend: boolean;
+    }
+  | { readonly kind: 'acked'; readonly to: PublicKey; readonly lane: Lane; readonly upTo: Sequence }
+  | {
+      readonly kind: 'stored';
+      readonly from: PublicKey;
+      readonly lane: Lane;
+      readonly count: number;
+      readonly duplicates: number;
+    }
+  | { readonly kind: 'drained'; readonly to: PublicKey; readonly lane: Lane };
+
+export interface StreamStatus {
+  readonly to: PublicKey;
+  readonly lane: Lane;
+  readonly state: 'idle' | 'sending' | 'waiting';
+  readonly pending: number;
+  readonly inFlight: number;
+  readonly delivered: number;
+  readonly resent: number;
+  readonly roundTripMs: number | null;
+  readonly lastAckAgoMs: number | null;
+}
+
+export interface Bus {
+  open(options: StreamOptions): void;
+  /** What the overlay hands over: true when the topic is the bus's own. */
+  readonly topic: Uint8Array;
+  streams(): readonly StreamStatus[];
+  /** Per sender: last position known and counts, for the account. */
+  inbound(): readonly {
+    readonly from: PublicKey;
+    readonly lane: Lane;
+    readonly stored: number;
+    readonly duplicates: number;
+    readonly refused: number;
+    readonly lost: number;
+  }[];
+  start(): void;
+  stop(): void;
+}

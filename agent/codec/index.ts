@@ -1,0 +1,1 @@
+export type { MessageProperties, Publication } from './publication.ts';

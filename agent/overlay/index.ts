@@ -1,0 +1,13 @@
+export type {
+  AnnouncedMessage,
+  MessageId,
+  MessageState,
+  MessageStatus,
+  OutgoingMessage,
+  Overlay,
+  OverlayCounters,
+  OverlayOptions,
+  PeerStatus,
+  ReceivedMessage,
+  RouteStatus,
+} from './types.ts';

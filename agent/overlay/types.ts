@@ -1,0 +1,120 @@
+import type { Address, Endpoint, PublicKey, Subnet } from '#kernel';
+
+/** 8 random bytes as 16 lower-case hex digits. */
+export type MessageId = string & { readonly __messageId: true };
+
+export interface OverlayOptions {
+  /** TCP addresses to listen on; may be empty. */
+  readonly listen: readonly Endpoint[];
+  /** Static peers, redialled for ever with back-off and jitter. */
+  readonly peers: readonly Endpoint[];
+  /** Carry packets between others. */
+  readonly transit: boolean;
+  /** Asked at INIT, before a byte is reserved. False: dropped without a word (as stock does), counted. */
+  readonly admit: (announced: AnnouncedMessage) => boolean;
+  /** A message that is complete and whose hash is right; called at most once an id. */
+  readonly received: (message: ReceivedMessage) => void;
+}
+
+export interface AnnouncedMessage {
+  readonly from: PublicKey;
+  readonly topic: Uint8Array;
+  readonly lengthBytes: number;
+  readonly isReply: boolean;
+}
+
+export interface ReceivedMessage {
+  readonly id: MessageId;
+  readonly from: PublicKey;
+  readonly fromAddress: Address;
+  readonly toAddress: Address;
+  /** Empty: none. */
+  readonly topic: Uint8Array;
+  readonly payload: Uint8Array;
+  /** It answers the message of ours with the same id. */
+  readonly isReply: boolean;
+}
+
+export interface OutgoingMessage {
+  /** An address alone is enough once a route has revealed its key. */
+  readonly to: PublicKey | Address;
+  /** At most 255 bytes; empty: none. */
+  readonly topic: Uint8Array;
+  /** Not copied: do not change it until the message is finished. */
+  readonly payload: Uint8Array;
+  /** The id of the message that this one answers. */
+  readonly replyTo: MessageId | null;
+  /** Given up after this long; null: 5 minutes as stock. */
+  readonly deadlineMs: number | null;
+  /** Called on every change of state; `received` (DONE+ACK), `read`, `aborted` are final or nearly so. */
+  readonly changed?: (state: MessageState) => void;
+}
+
+/** As stock's API names them. `received`: the far node has the whole message in memory (not: durable). */
+export type MessageState = 'pending' | 'sending' | 'received' | 'read' | 'aborted';
+
+export interface MessageStatus {
+  readonly to: Address;
+  readonly state: MessageState;
+  readonly lengthBytes: number;
+  readonly chunks: { readonly pending: number; readonly sent: number; readonly acked: number };
+  readonly createdAgoMs: number;
+  readonly deadlineInMs: number;
+}
+
+export interface PeerStatus {
+  /** `tcp://host:port` */
+  readonly endpoint: string;
+  readonly kind: 'static' | 'inbound' | 'link-local';
+  readonly state: 'alive' | 'connecting' | 'dead';
+  readonly linkCost: number;
+  readonly roundTripMs: number | null;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly connectedForMs: number | null;
+}
+
+export interface RouteStatus {
+  readonly subnet: Subnet;
+  readonly publicKey: PublicKey;
+  readonly nextHop: string;
+  readonly metric: number | 'infinite';
+  readonly seqno: number;
+  readonly selected: boolean;
+}
+
+/** Monotonic counters and gauges, named as in /metrics without the `hypha_overlay_` prefix. */
+export type OverlayCounters = Readonly<Record<string, number>>;
+
+/** A Mycelium node (WIRE.md). */
+export interface Overlay {
+  readonly publicKey: PublicKey;
+  readonly address: Address;
+  /** Rejects with `net/in-use` when a listen address is taken. Resolves when listening; peers connect in their own time. */
+  start(): Promise<void>;
+  /** Closes links and listeners; messages under way end as `aborted`. */
+  stop(): Promise<void>;
+  /** Where it listens, with real port numbers. */
+  readonly listening: readonly Endpoint[];
+
+  /** Null when the outbox is full (bounded in messages and bytes) or `to` is no node: the caller keeps its data. */
+  send(message: OutgoingMessage): MessageId | null;
+  /** Gives up; tells the far side. */
+  abort(id: MessageId): void;
+  /** An application took this received message: sends READ. */
+  markRead(id: MessageId): void;
+  messageStatus(id: MessageId): MessageStatus | undefined;
+
+  peers(): readonly PeerStatus[];
+  addPeer(endpoint: Endpoint): void;
+  removePeer(endpoint: Endpoint): boolean;
+  routes(): readonly RouteStatus[];
+  queriedSubnets(): readonly { readonly subnet: Subnet; readonly expiresInMs: number }[];
+  /** The key that a route update has shown for this address, if any. */
+  keyOf(address: Address): PublicKey | undefined;
+  /** True while there is a selected route to the key's subnet. Looking asks for one. */
+  reachable(to: PublicKey): boolean;
+  /** Called when a route to some node comes, goes or changes. Returns a function that removes the listener. */
+  onRoute(listener: (to: PublicKey, reachable: boolean) => void): () => void;
+  readonly counters: OverlayCounters;
+}

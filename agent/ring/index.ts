@@ -1,0 +1,17 @@
+export type {
+  Appended,
+  Cursor,
+  CursorAccount,
+  CursorOptions,
+  DropReason,
+  Entry,
+  GapRecord,
+  Lane,
+  MessageRecord,
+  NewMessage,
+  Provenance,
+  Ring,
+  RingOptions,
+  RingStatus,
+  StateChange,
+} from './types.ts';

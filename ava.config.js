@@ -1,0 +1,8 @@
+export default {
+  extensions: { ts: 'module' },
+  files: ['test/**/*.test.ts'],
+  environmentVariables: { FORCE_COLOR: '0' },
+  timeout: '5m',
+  workerThreads: false,
+  concurrency: 2,
+};

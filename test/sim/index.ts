@@ -1,0 +1,2 @@
+export { Chance } from './chance.ts';
+export { simulatedRandom, World } from './world.ts';
