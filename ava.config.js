@@ -1,5 +1,5 @@
 export default {
-  extensions: { ts: 'module' },
+  extensions: ['ts'],
   files: ['test/**/*.test.ts'],
   environmentVariables: { FORCE_COLOR: '0' },
   timeout: '5m',
