@@ -24,17 +24,15 @@ starter() {
   [ "${major%%.*}" -ge 18 ] 2>/dev/null || { say "node: $found found, wanted 18 or newer to install from"; exit 69; }
 }
 
-# One installation at a time: a directory is made by exactly one. A dead holder's is taken away.
+# One installation at a time: a symbolic link to the holder's process id is made by exactly one. A dead holder's goes.
 take_turn() {
   turn=$root/.build/install.turn
-  mkdir -p "$root/.build"
-  until mkdir "$turn" 2>/dev/null; do
-    [ -w "$root/.build" ] || { say "$root/.build: not writable, wanted to install into this tree"; exit 69; }
-    holder=$(cat "$turn/pid" 2>/dev/null || sleep 1; cat "$turn/pid" 2>/dev/null)
-    if [ -z "$holder" ] || ! kill -0 "$holder" 2>/dev/null; then rm -rf "$turn"; else sleep 1; fi
+  mkdir -p "$root/.build" && [ -w "$root/.build" ] || { say "$root: not writable, wanted to install into it"; exit 69; }
+  until ln -s $$ "$turn" 2>/dev/null; do
+    holder=$(readlink "$turn") || continue
+    if kill -0 "$holder" 2>/dev/null; then sleep 1; elif mv "$turn" "$turn.$$" 2>/dev/null; then rm -f "$turn.$$"; fi
   done
-  echo $$ >"$turn/pid"
-  trap 'rm -rf "$turn"' EXIT
+  trap 'rm -f "$turn"' EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM
 }
@@ -58,6 +56,6 @@ install_missing() {
     node "$root/scripts/installed.cjs" "$root" && [ -x "$node" ] || fetch_packages
     cp "$root/package-lock.json" "$root/node_modules/.installed-lock.json"
   fi
-  rm -rf "$turn"
+  rm -f "$turn"
   trap - EXIT INT TERM
 }
