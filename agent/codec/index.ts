@@ -1,1 +1,21 @@
+export type { Field, HiddenField, Sample, ShownField } from './field.ts';
+export {
+  bytes,
+  constant,
+  hex,
+  hexSizedBy,
+  lengthOf,
+  reserved,
+  rest,
+  sizedBy,
+  u8,
+  u16,
+  u32,
+  u64,
+  within,
+} from './field.ts';
+export { bufferOver, bytesOfHex, hexOf } from './hex.ts';
+export type { Explained, Shape } from './layout.ts';
+export { Layout, layout } from './layout.ts';
 export type { MessageProperties, Publication } from './publication.ts';
+export { isRefusal, Refusal } from './refusal.ts';

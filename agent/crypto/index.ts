@@ -1,0 +1,6 @@
+export { addressOf, formatAddress, formatSubnet, isNodeAddress, parseAddress, subnetOf } from './address.ts';
+export { blake3 } from './blake3.ts';
+export type { Identity } from './identity.ts';
+export { identityOf, secretKeyBytes } from './identity.ts';
+export { nonceBytes, open, sealInto, sealOverheadBytes } from './packet.ts';
+export { type SharedKey, SharedKeys } from './shared.ts';

@@ -1,0 +1,41 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { bufferOver } from '#codec';
+import type { SharedKey } from './shared.ts';
+
+export const nonceBytes = 12;
+const tagBytes = 16;
+
+/** What sealing adds to a plaintext. */
+export const sealOverheadBytes = tagBytes + nonceBytes;
+
+const cipherName = 'aes-256-gcm';
+
+/**
+ * AES-256-GCM without associated data: writes `ciphertext | tag | nonce` at `at` and returns the position behind.
+ * WIRE.md §3.1. A nonce must never be used twice with one key: it is 12 fresh random bytes.
+ */
+export function sealInto(key: SharedKey, nonce: Uint8Array, plain: Uint8Array, into: Uint8Array, at: number): number {
+  const cipher = createCipheriv(cipherName, key, nonce);
+  into.set(cipher.update(plain), at);
+  cipher.final();
+  const tagAt = at + plain.length;
+  into.set(cipher.getAuthTag(), tagAt);
+  into.set(nonce, tagAt + tagBytes);
+  return tagAt + sealOverheadBytes;
+}
+
+/** The plaintext, in fresh memory; null when it is too short or was not sealed with this key. */
+export function open(key: SharedKey, sealed: Uint8Array): Uint8Array | null {
+  const size = sealed.length - sealOverheadBytes;
+  if (size < 0) return null;
+  const buffer = bufferOver(sealed);
+  const decipher = createDecipheriv(cipherName, key, buffer.subarray(size + tagBytes));
+  decipher.setAuthTag(buffer.subarray(size, size + tagBytes));
+  const plain = decipher.update(buffer.subarray(0, size));
+  try {
+    decipher.final();
+  } catch {
+    return null;
+  }
+  return plain;
+}
