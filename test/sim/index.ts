@@ -1,4 +1,5 @@
 export { Chance } from './chance.ts';
+export { type DiskFaults, type DiskOperation, SimulatedDisk } from './disk.ts';
 export { SimulatedHost } from './host.ts';
 export { SimulatedNetwork } from './net.ts';
 export { simulatedRandom, World } from './world.ts';
