@@ -1,4 +1,21 @@
+import type { Env, Log } from '#kernel';
+import { systemClock } from './clock.ts';
+import { systemDisk } from './disk.ts';
+import { realNet } from './net.ts';
+import { systemRandom } from './random.ts';
+
+export { systemClock } from './clock.ts';
+export { systemDisk } from './disk.ts';
+export type { KeyFiles } from './key-file.ts';
+export { keyFiles } from './key-file.ts';
 export type { LogLevel, LogOptions, RealLog } from './log.ts';
 export { realLog } from './log.ts';
 export { realNet } from './net.ts';
 export { formatEndpoint } from './net-error.ts';
+export { systemRandom } from './random.ts';
+export { listenStreams } from './streams.ts';
+
+/** This machine: its clock, chance, disk and network. */
+export function realEnv(log: Log): Env {
+  return { clock: systemClock(), random: systemRandom(), disk: systemDisk(), net: realNet, log };
+}

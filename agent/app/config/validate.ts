@@ -1,0 +1,42 @@
+import type { z } from 'zod';
+import { closest } from './closest.ts';
+import { ConfigError, formatPath, type Problem, show, type Unplaced } from './problem.ts';
+import { type Settings, schema } from './schema.ts';
+import { merge, type Source, sourceOf } from './source.ts';
+import { checkTogether } from './together.ts';
+import { keysOf, schemaAt } from './tree.ts';
+
+/** Later sources win. Throws `ConfigError` with every problem found. */
+export function validate(sources: readonly Source[]): Settings {
+  const merged = merge(sources);
+  const parsed = schema.safeParse(merged, { reportInput: true });
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => problemsOf(issue, sources)));
+  const problems = checkTogether(parsed.data);
+  if (problems.length > 0)
+    throw new ConfigError(problems.map(({ path, ...problem }) => place({ ...problem, path }, sources)));
+  return parsed.data;
+}
+
+function place({ path, ...problem }: Unplaced, sources: readonly Source[]): Problem {
+  return { ...problem, source: sourceOf(sources, path), path: formatPath(path) };
+}
+
+function problemsOf(issue: z.core.$ZodIssue, sources: readonly Source[]): Problem[] {
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((key) => place(unknownKey([...issue.path, key], key), sources));
+  const found = show(issue.input);
+  const wanted = issue.message;
+  return [place({ path: issue.path, found, wanted, remedy: remedyFor(wanted) }, sources)];
+}
+
+function unknownKey(path: readonly PropertyKey[], key: string): Unplaced {
+  const table = schemaAt(schema, path.slice(0, -1));
+  const known = table === undefined ? [] : Object.keys(keysOf(table));
+  const meant = closest(key, known);
+  const inTable = path.length === 1 ? 'a known section' : 'a known key';
+  const remedy = meant === null ? `known here: ${known.join(', ')}` : `did you mean "${meant}"?`;
+  return { path, found: `the unknown key "${key}"`, wanted: inTable, remedy };
+}
+
+const remedyFor = (wanted: string): string =>
+  wanted.includes('not in this version') ? 'remove it' : 'correct it (`hypha config docs` explains every setting)';

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { type Duration, type Endpoint, isTopicFilter, isTopicName, milliseconds, parsePublicKey } from '#kernel';
+
+/** The kinds of value a setting can have, each parsed from what a person writes. The message of an issue is what was wanted. */
+
+/** Refuses by name what a later version brings. */
+export const notYet = (what: string) => `${what} is not in this version`;
+
+const sizeUnits: Readonly<Record<string, number>> = { b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
+const spanUnits: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  min: 60_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+  w: 604_800_000,
+};
+
+/** `"512MB"`: bytes; units of 1024, as the ring counts them. */
+export function size(limits: { readonly least: string; readonly most: string }) {
+  const wanted = `a size from "${limits.least}" to "${limits.most}"`;
+  const least = parseSize(limits.least) ?? 0;
+  const most = parseSize(limits.most) ?? Number.MAX_SAFE_INTEGER;
+  return text(wanted, (written) => {
+    const bytes = parseSize(written);
+    return bytes !== null && bytes >= least && bytes <= most ? bytes : null;
+  }).meta({ words: 'size' });
+}
+
+function parseSize(written: string): number | null {
+  const match = /^(\d+(?:\.\d+)?) ?(?:([kmg])(?:i?b)?|b)$/i.exec(written);
+  if (match === null) return null;
+  return Math.round(Number(match[1]) * (sizeUnits[(match[2] ?? 'b').toLowerCase()] ?? 1));
+}
+
+/** `"7d"`, `"5ms"`, `"1h"`. */
+export function parseSpan(written: string): Duration | null {
+  const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|m|h|d|w)$/.exec(written);
+  return match === null ? null : milliseconds(Number(match[1]) * (spanUnits[match[2] ?? 'ms'] ?? 1));
+}
+
+/** How long a commit may gather: `"now"` (0) or a span. */
+export const commitWindow = text('"now" or a span up to "1s", such as "5ms"', (written) => {
+  if (written === 'now') return milliseconds(0);
+  const span = parseSpan(written);
+  return span !== null && span <= 1000 ? span : null;
+}).meta({ words: '"now" or span' });
+
+/** An address with its scheme, `tcp://[::]:9651`. `later` names schemes that are known and not there yet. */
+export function url(scheme: string, later: readonly string[], example: string) {
+  return z
+    .string({ error: `an address such as "${example}"` })
+    .transform((written, context): Endpoint => {
+      const match = /^([a-z]+):\/\/(?:\[([0-9a-f:.]+)\]|([^\s:/?#[\]]+)):(\d{1,5})\/?$/i.exec(written);
+      const found = match?.[1]?.toLowerCase() ?? '';
+      const host = match?.[2] ?? match?.[3] ?? '';
+      const port = Number(match?.[4]);
+      if (later.includes(found)) return refuse(context, `${scheme}:// (${notYet(`${found}://`)})`);
+      if (found !== scheme || port > 65_535) return refuse(context, `an address such as "${example}"`);
+      return { host: host.toLowerCase(), port };
+    })
+    .meta({ words: 'address' });
+}
+
+export const publicKey = text('a public key of 64 hex digits', parsePublicKey).meta({ words: 'public key' });
+
+/** A name that can stand in a topic, in a path and on a command line. */
+export const isName = (written: string): boolean => /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(written);
+export const name = text('a name of letters, digits, ".", "_" and "-" (64 at most)', (written) =>
+  isName(written) ? written : null,
+).meta({ words: 'name' });
+
+export const topicFilter = text('a topic filter such as "plant/#"', (written) =>
+  isTopicFilter(written) ? written : null,
+).meta({ words: 'topic filter' });
+
+/** What is put in front of a topic: a topic name, or nothing. */
+export const topicPrefix = text('the beginning of a topic, such as "gateway-7/"', (written) =>
+  written === '' || isTopicName(written) ? written : null,
+).meta({ words: 'topic prefix' });
+
+export const flag = () => z.boolean({ error: 'true or false' }).meta({ words: 'true or false' });
+
+export function whole(least: number, most: number) {
+  const wanted = `a whole number from ${least} to ${most}`;
+  return z.int({ error: wanted }).min(least, { error: wanted }).max(most, { error: wanted }).meta({ words: wanted });
+}
+
+/** One of some words; `later` names those that are known and not there yet. */
+export function choice<const T extends string>(words: readonly [T, ...T[]], later: readonly string[] = []) {
+  const wanted = words.map((word) => `"${word}"`).join(' or ');
+  return z
+    .string({ error: wanted })
+    .transform((written, context): T => {
+      const word = words.find((candidate) => candidate === written);
+      if (word !== undefined) return word;
+      return refuse(context, later.includes(written) ? `${wanted} (${notYet(`"${written}"`)})` : wanted);
+    })
+    .meta({ words: wanted });
+}
+
+export function list<T extends z.ZodType>(of: T, wanted: string) {
+  return z.array(of, { error: wanted }).max(1000, { error: 'at most 1000 entries' });
+}
+
+/** A setting or section of CONTRACT.md whose room does not exist yet. Whatever stands there is refused. */
+export function later(what: string) {
+  return z
+    .unknown()
+    .transform((found, context) => {
+      if (found !== undefined) refuse(context, `nothing (${notYet(what)})`);
+      return undefined;
+    })
+    .optional()
+    .meta({ later: true });
+}
+
+function text<T>(wanted: string, parse: (written: string) => T | null) {
+  return z.string({ error: wanted }).transform((written, context): T => parse(written) ?? refuse(context, wanted));
+}
+
+interface Refusal {
+  addIssue(issue: { code: 'custom'; message: string; input?: unknown }): void;
+  readonly value: unknown;
+}
+
+function refuse(context: Refusal, wanted: string): never {
+  context.addIssue({ code: 'custom', message: wanted, input: context.value });
+  return z.NEVER;
+}
