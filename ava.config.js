@@ -1,8 +1,11 @@
+/** Tests that take long or need root end in `.long.test.ts`; they run with HYPHA_LONG=1, as scripts/test does. */
+const long = process.env.HYPHA_LONG === '1';
+
 export default {
   extensions: ['ts'],
-  files: ['test/**/*.test.ts'],
+  files: ['test/**/*.test.ts', ...(long ? [] : ['!test/**/*.long.test.ts'])],
   environmentVariables: { FORCE_COLOR: '0' },
-  timeout: '5m',
+  timeout: long ? '20m' : '5m',
   workerThreads: false,
   concurrency: 2,
 };
