@@ -1,0 +1,139 @@
+import type { Registry } from 'prom-client';
+import { accountOf } from './account.ts';
+import type { ApiOptions } from './types.ts';
+
+type Labels = Readonly<Record<string, string>>;
+type Sample = readonly [labels: Labels, value: number];
+type Kind = 'gauge' | 'counter';
+
+/** One metric: what it says and where its figures come from at each scrape. */
+interface Metric {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly help: string;
+  readonly labels: readonly string[];
+  readonly samples: (options: ApiOptions) => readonly Sample[];
+}
+
+const one = (value: number): readonly Sample[] => [[{}, value]];
+
+const metrics: readonly Metric[] = [
+  gauge('hypha_ring_bytes', 'Bytes of the ring in use.', [], ({ ring }) => one(ring.status.usedBytes)),
+  gauge('hypha_ring_size_bytes', 'Bytes the ring may use.', [], ({ ring }) => one(ring.status.sizeBytes)),
+  gauge('hypha_ring_oldest_seconds', 'Age of the oldest record that is still needed.', [], ({ ring }) =>
+    one(ring.status.oldestAge / 1000),
+  ),
+  gauge('hypha_ring_ok', '1: takes messages; 0: full or stalled.', [], ({ ring }) =>
+    one(ring.status.state === 'ok' ? 1 : 0),
+  ),
+  counter('hypha_ring_commits_total', 'Commits, each with one sync.', [], ({ ring }) => one(ring.status.commits)),
+  counter('hypha_ring_written_bytes_total', 'Bytes written to disk.', [], ({ ring }) => one(ring.status.bytesWritten)),
+  counter('hypha_ring_payload_bytes_total', 'Bytes of payload among them.', [], ({ ring }) =>
+    one(ring.status.payloadBytes),
+  ),
+  counter('hypha_ring_damaged_records_total', 'Records found damaged and set aside.', [], ({ ring }) =>
+    one(ring.status.damagedRecords),
+  ),
+  counter('hypha_dropped_total', 'Messages that will not be delivered, by reason.', ['reason'], dropped),
+  gauge('hypha_link_pending', 'Messages that wait for their contact.', ['link', 'lane'], linkPending),
+  counter('hypha_link_delivered_total', 'Messages durable at the far end.', ['link', 'lane'], linkDelivered),
+  counter('hypha_bus_resent_total', 'Records sent again.', ['to', 'lane'], ({ bus, contacts }) =>
+    bus.streams().map(({ to, lane, resent }) => [{ to: contacts.withKey(to)?.name ?? to, lane: String(lane) }, resent]),
+  ),
+  counter('hypha_bus_stored_total', 'Records that came in and are durable here.', ['from', 'lane'], inbound('stored')),
+  counter('hypha_bus_duplicates_total', 'Records that came again.', ['from', 'lane'], inbound('duplicates')),
+  counter('hypha_bus_refused_total', 'Records that no [[accept]] takes.', ['from', 'lane'], inbound('refused')),
+  gauge('hypha_peer_up', '1: connected.', ['peer'], ({ overlay }) =>
+    overlay.peers().map(({ endpoint, state }) => [{ peer: endpoint }, state === 'alive' ? 1 : 0]),
+  ),
+  counter('hypha_overlay_total', "The overlay node's counters.", ['what'], ({ overlay }) =>
+    Object.entries(overlay.counters).map(([what, value]) => [{ what }, value]),
+  ),
+  gauge('hypha_broker_connections', 'MQTT clients connected.', [], ({ broker }) => one(broker.status.connections)),
+  gauge('hypha_broker_sessions', 'Persistent MQTT sessions.', [], ({ broker }) => one(broker.status.sessions)),
+  gauge('hypha_broker_held', 'Publishes whose acknowledgement waits.', [], ({ broker }) => one(broker.status.held)),
+  counter('hypha_broker_received_total', 'Messages from MQTT clients.', [], ({ broker }) =>
+    one(broker.status.received),
+  ),
+  counter('hypha_broker_sent_total', 'Messages to MQTT clients.', [], ({ broker }) => one(broker.status.sent)),
+  counter('hypha_messages_total', 'Plain messages.', ['result'], ({ desk }) => [
+    [{ result: 'received' }, desk.counters.received],
+    [{ result: 'sent' }, desk.counters.sent],
+  ]),
+];
+
+/** Text for Prometheus. The library is loaded by the first who asks, so that it costs no start-up time. */
+export function metricsPage(options: ApiOptions): () => Promise<{ readonly type: string; readonly text: string }> {
+  let registry: Promise<Registry> | undefined;
+  return async () => {
+    registry ??= makeRegistry(options);
+    const made = await registry;
+    return { type: made.contentType, text: await made.metrics() };
+  };
+}
+
+async function makeRegistry(options: ApiOptions): Promise<Registry> {
+  const { Counter, Gauge, Registry } = await import('prom-client');
+  const registry = new Registry();
+  for (const { name, kind, help, labels, samples } of metrics) {
+    const common = { name, help, labelNames: [...labels], registers: [registry] };
+    const Kind = kind === 'gauge' ? Gauge : Counter;
+    new Kind({
+      ...common,
+      collect() {
+        this.reset();
+        for (const [label, value] of samples(options)) this.inc(label, value);
+      },
+    });
+  }
+  return registry;
+}
+
+function gauge(name: string, help: string, labels: readonly string[], samples: Metric['samples']): Metric {
+  return { name, kind: 'gauge', help, labels, samples };
+}
+
+function counter(name: string, help: string, labels: readonly string[], samples: Metric['samples']): Metric {
+  return { name, kind: 'counter', help, labels, samples };
+}
+
+function dropped({ ring, desk }: ApiOptions): readonly Sample[] {
+  const { lines } = accountOf(ring);
+  const sum = (of: (line: (typeof lines)[number]) => number): number =>
+    lines.reduce((total, line) => total + of(line), 0);
+  return [
+    [{ reason: 'full' }, sum((line) => line.dropped.full)],
+    [{ reason: 'damaged' }, sum((line) => line.dropped.damaged)],
+    [{ reason: 'refused' }, sum((line) => line.dropped.refused)],
+    [{ reason: 'expired' }, sum((line) => line.expired)],
+    [{ reason: 'unknown-sender' }, desk.counters.unknownSender],
+    [{ reason: 'inbox-full' }, desk.counters.inboxFull],
+  ];
+}
+
+/** Links to one contact on one lane share a cursor: it is counted once, under the first link's name. */
+function perLink({ links, ring }: ApiOptions, figure: 'pending' | 'delivered'): readonly Sample[] {
+  const { lines } = accountOf(ring);
+  const seen = new Set<string>();
+  return links().flatMap(({ name, lane, cursor }): Sample[] => {
+    if (seen.has(cursor)) return [];
+    seen.add(cursor);
+    const line = lines.find((candidate) => candidate.cursor === cursor);
+    return [[{ link: name, lane: String(lane) }, line?.[figure] ?? 0]];
+  });
+}
+
+function linkPending(options: ApiOptions): readonly Sample[] {
+  return perLink(options, 'pending');
+}
+
+function linkDelivered(options: ApiOptions): readonly Sample[] {
+  return perLink(options, 'delivered');
+}
+
+function inbound(figure: 'stored' | 'duplicates' | 'refused'): Metric['samples'] {
+  return ({ bus, contacts }) =>
+    bus
+      .inbound()
+      .map((line) => [{ from: contacts.withKey(line.from)?.name ?? line.from, lane: String(line.lane) }, line[figure]]);
+}

@@ -1,0 +1,121 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
+import { guardToken } from './guard.ts';
+import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './stock-shapes.ts';
+import type { ApiOptions } from './types.ts';
+import * as view from './views.ts';
+
+/** `/hypha/v1`: what the command line and the status page ask. What changes or sends something wants the token. */
+export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoint[]) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.setErrorHandler(refuse);
+    readRoutes(app, options, listening);
+    const tokenHolders = { preHandler: guardToken(options.token) };
+    app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
+    app.post('/send', tokenHolders, (request) => send(options, request));
+    app.post<{ Querystring: Query }>('/recv', tokenHolders, (request, reply) => receive(options, request, reply));
+    app.get<{ Querystring: Query }>('/recv/follow', tokenHolders, (request, reply) => follow(options, request, reply));
+  };
+}
+
+type Query = Readonly<Record<string, string | undefined>>;
+
+function readRoutes(app: FastifyInstance, options: ApiOptions, listening: () => readonly Endpoint[]): void {
+  app.get('/id', async () => view.idView(options, listening()));
+  app.get('/contacts', async () => view.contactsView(options));
+  app.get('/peers', async () => view.peersView(options));
+  app.get('/routes', async () => view.routesView(options));
+  app.get('/links', async () => view.linksView(options));
+  app.get('/ring', async () => view.ringView(options));
+  app.get('/ring/audit', async () => view.auditView(options));
+  app.get('/status', async () => view.statusView(options, listening()));
+  app.get('/events', async (_, reply) => {
+    options.events.follow(reply);
+  });
+}
+
+/** Takes a name on while running; the command line has written it to the configuration. */
+async function addContact({ contacts }: ApiOptions, request: FastifyRequest, reply: FastifyReply) {
+  const { name, publicKey } = asTable(request.body, 'body');
+  const key = typeof publicKey === 'string' ? parsePublicKey(publicKey) : null;
+  if (typeof name !== 'string' || key === null)
+    throw new ShapeError('contact: wanted {"name": …, "publicKey": 64 hex digits}');
+  if (!contacts.add(name, key)) throw new AgentError('api/taken', 'reject', `contact: ${name} is another key already`);
+  return reply.code(201).send({ name, publicKey: key });
+}
+
+/** `{to, topic?, payload, waitMs?}`: `to` is a name, key or address; `payload` base64. */
+async function send({ contacts, desk }: ApiOptions, request: FastifyRequest) {
+  const body = asTable(request.body, 'body');
+  const to = typeof body['to'] === 'string' ? contacts.destination(body['to']) : null;
+  if (to === null)
+    throw new AgentError(
+      'api/unknown-contact',
+      'reject',
+      `to: ${JSON.stringify(body['to'])} found, wanted a contact, a public key or an address`,
+    );
+  const topic = Buffer.from(typeof body['topic'] === 'string' ? body['topic'] : '');
+  if (topic.length > 255) throw new ShapeError(`topic: ${topic.length} bytes found, wanted 255 at most`);
+  const letter = { to, topic, payload: parseBase64(body['payload'], 'payload') };
+  const patience = typeof body['waitMs'] === 'number' ? milliseconds(Math.min(body['waitMs'], 3_600_000)) : null;
+  if (patience !== null) return (await desk.deliver(letter, patience)) ?? noRoom();
+  const id = desk.send(letter) ?? noRoom();
+  return { id, state: 'pending' };
+}
+
+function noRoom(): never {
+  throw new AgentError('api/outbox-full', 'retry', 'messages: the outbox is full, wanted room');
+}
+
+/** One message, or 204 when none came in `timeout` seconds. */
+async function receive(options: ApiOptions, request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply) {
+  const { desk } = options;
+  const patience = milliseconds(1000 * Math.min(parseSeconds(request.query['timeout'], 'timeout') ?? 0, 3600));
+  const peek = parseFlag(request.query['peek'], 'peek');
+  const message = await desk.inbox.wait({ topic: topicOf(request.query), peek }, patience, (leave) =>
+    reply.raw.once('close', leave),
+  );
+  if (message === null) return reply.code(204).send();
+  if (!peek) desk.taken(message);
+  return view.messageView(message, options);
+}
+
+/** Every message as it comes, taken one by one: the next is taken when the last has been written. */
+async function follow(options: ApiOptions, request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply) {
+  const { desk, events } = options;
+  const topic = topicOf(request.query);
+  const stream = events.follow(reply);
+  let leave = (): void => undefined;
+  stream.onClose(() => leave());
+  while (stream.isOpen) {
+    const message = await desk.inbox.wait({ topic, peek: false }, milliseconds(60_000), (stop) => {
+      leave = stop;
+    });
+    if (message === null) continue;
+    desk.taken(message);
+    stream.write(`event: message\ndata: ${JSON.stringify(view.messageView(message, options))}\n\n`);
+    await stream.drained();
+  }
+}
+
+const topicOf = (query: Query): Uint8Array | null =>
+  query['topic'] === undefined ? null : Buffer.from(query['topic']);
+
+const statusOf: Readonly<Record<string, number>> = {
+  'api/busy': 503,
+  'api/outbox-full': 503,
+  'api/unknown-contact': 404,
+  'api/taken': 409,
+  'api/reserved': 400,
+};
+
+/** `{error: {code, message, remedy}}` */
+function refuse(error: FastifyError, _: FastifyRequest, reply: FastifyReply) {
+  if (reply.raw.headersSent) return;
+  if (isAgentError(error))
+    return reply.code(statusOf[error.code] ?? 500).send(body(error.code, error.message, error.remedy));
+  const status = error.statusCode ?? 500;
+  return reply.code(status).send(body('api/input', status < 500 ? messageOf(error) : 'internal error', 'reject'));
+}
+
+const body = (code: string, message: string, remedy: Remedy) => ({ error: { code, message, remedy } });

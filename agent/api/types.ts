@@ -1,0 +1,63 @@
+import type { Broker } from '#broker';
+import type { Bus } from '#bus';
+import type { Address, Clock, Endpoint, Instant, Log, PublicKey, Secret, Subnet } from '#kernel';
+import type { Overlay } from '#overlay';
+import type { Lane, Ring } from '#ring';
+import type { Contacts } from './contacts.ts';
+import type { MessageDesk } from './desk.ts';
+import type { EventHub } from './events.ts';
+
+/** What the API shows and commands. */
+export interface ApiOptions {
+  readonly listen: readonly Endpoint[];
+  /** `on`: the stock-compatible API sends and reads; `full`: it may change peers too; `off`: it is not there. */
+  readonly stock: 'on' | 'full' | 'off';
+  /** The text of api.token: wanted for whatever changes or sends something under /hypha/v1. */
+  readonly token: Secret;
+  readonly node: NodeCard;
+  readonly startedAt: Instant;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly overlay: Overlay;
+  readonly ring: Ring;
+  readonly bus: Bus;
+  readonly broker: Broker;
+  readonly contacts: Contacts;
+  readonly desk: MessageDesk;
+  readonly events: EventHub;
+  readonly links: () => readonly LinkView[];
+  /** Where the other parts listen, with real ports. */
+  readonly listening: () => Listening;
+}
+
+export interface NodeCard {
+  readonly name: string;
+  readonly publicKey: PublicKey;
+  readonly address: Address;
+  readonly subnet: Subnet;
+  readonly version: string;
+}
+
+export interface Listening {
+  readonly mqtt: readonly Endpoint[];
+  readonly overlay: readonly Endpoint[];
+}
+
+/** One configured link and what flows through it. Links to one contact on one lane share their stream's figures. */
+export interface LinkView {
+  readonly name: string;
+  readonly to: string;
+  readonly publicKey: PublicKey;
+  readonly lane: Lane;
+  readonly topics: readonly string[];
+  /** The ring's cursor that it reads by. */
+  readonly cursor: string;
+}
+
+export interface Api {
+  /** Rejects with `net/in-use` and its like. */
+  start(): Promise<void>;
+  /** Ends every wait and stream, then closes. */
+  stop(): Promise<void>;
+  readonly listening: readonly Endpoint[];
+}
