@@ -1,0 +1,135 @@
+import type { Address, Instant } from '#kernel';
+import { never } from '#kernel';
+import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
+import { Chunks } from './chunks.ts';
+import type { Destination } from './destination.ts';
+import { blake3, type Hashing, hashing } from './digest.ts';
+import { doneBytes, headerBytes, initBytes } from './wire.ts';
+
+const noHash = new Uint8Array(0);
+
+/** One message of ours, from `send` until it is finished. What is sent when is `Sender`'s. */
+export class Outgoing {
+  readonly id: MessageId;
+  readonly idBytes: Uint8Array;
+  readonly to: Address;
+  readonly destination: Destination;
+  readonly topic: Uint8Array;
+  readonly isReply: boolean;
+  readonly lengthBytes: number;
+  readonly chunks: Chunks;
+  readonly createdAt: Instant;
+  readonly deadlineAt: Instant;
+  /** Emptied when the message is finished. */
+  payload: Uint8Array;
+  state: MessageState = 'pending';
+
+  /** Under way: sent and neither answered nor given up. */
+  initUnderWay = false;
+  doneUnderWay = false;
+  /** A chunk that was acked has gone out again to see whether the far side still knows the message. */
+  isProbing = false;
+  initWasSent = false;
+  /** The far side has the INIT: it said so, or it answered something that comes after it. */
+  isOpen = false;
+  /** A DONE of this attempt has gone out: the far side may have completed it. */
+  doneWasSent = false;
+  doneWasAcked = false;
+  /** It began anew with another INIT: round trips of its packets can no longer be told apart. */
+  isRestarted = false;
+  /** Nothing is sent ahead of the answer before it. */
+  stepwise = false;
+  /** Silence after a DONE sent ahead: ask with another DONE before the INIT that would begin anew. */
+  asking = false;
+  /** Waits in a row without progress. */
+  silences = 0;
+  retryAt: Instant = never;
+  underWayBytes = 0;
+  /** In the destination's queue of those that have something to send. */
+  isQueued = false;
+  /** Its turn has come: something may have been sent. */
+  isBegun = false;
+  /** Counts among the messages under way to its destination. */
+  isActive = false;
+
+  readonly #changed: ((state: MessageState) => void) | undefined;
+  #hash: Uint8Array = noHash;
+  #hashing: Hashing | null = null;
+  #hashed = 0;
+
+  constructor(
+    id: MessageId,
+    message: OutgoingMessage,
+    to: Address,
+    destination: Destination,
+    createdAt: Instant,
+    deadlineAt: Instant,
+  ) {
+    this.id = id;
+    this.idBytes = Buffer.from(id, 'hex');
+    this.to = to;
+    this.destination = destination;
+    this.topic = message.topic;
+    this.isReply = message.replyTo !== null;
+    this.payload = message.payload;
+    this.lengthBytes = message.payload.length;
+    this.chunks = new Chunks(message.payload.length);
+    this.createdAt = createdAt;
+    this.deadlineAt = deadlineAt;
+    this.#changed = message.changed;
+  }
+
+  get isFinished(): boolean {
+    return this.state === 'received' || this.state === 'read' || this.state === 'aborted';
+  }
+
+  become(state: MessageState): void {
+    if (this.state === state) return;
+    this.state = state;
+    this.#changed?.(state);
+  }
+
+  get initPacketBytes(): number {
+    return headerBytes + initBytes + this.topic.length;
+  }
+
+  /** Bytes under way, with headers. */
+  measure(): number {
+    const init = this.initUnderWay ? this.initPacketBytes : 0;
+    return init + this.chunks.underWayBytes + (this.doneUnderWay ? headerBytes + doneBytes : 0);
+  }
+
+  /** Lets go of what only sending needs. */
+  close(): void {
+    this.payload = noHash;
+    this.#hashing = null;
+  }
+
+  /** Takes the chunks into the hash as they first go out, so that no long message stalls the node at its end. */
+  hashAlong(index: number): void {
+    if (this.chunks.count === 1 || index !== this.#hashed) return;
+    this.#hashing ??= hashing();
+    const from = this.chunks.offset(index);
+    this.#hashing.update(this.payload.subarray(from, from + this.chunks.size(index)));
+    this.#hashed++;
+  }
+
+  /** BLAKE3-256 of the payload; only after every chunk went out. */
+  hash(): Uint8Array {
+    if (this.#hash === noHash) this.#hash = this.#hashing === null ? blake3(this.payload) : this.#hashing.digest();
+    this.#hashing = null;
+    return this.#hash;
+  }
+
+  status(now: Instant): MessageStatus {
+    const { count, acked, underWay } = this.chunks;
+    return {
+      to: this.to,
+      state: this.state,
+      lengthBytes: this.lengthBytes,
+      chunks: { pending: count - acked - underWay, sent: underWay, acked },
+      createdAgoMs: now - this.createdAt,
+      deadlineInMs: this.deadlineAt - now,
+    };
+  }
+}

@@ -1,0 +1,18 @@
+import type { Address, PublicKey } from '#kernel';
+import type { AnnouncedMessage, ReceivedMessage } from '../types.ts';
+
+/** What the message machine does to the world. Called synchronously, also from inside `send`, `packet` and `tick`. */
+export interface MessageSink {
+  /** A message packet body (12-byte header and what follows), the callee's to keep. Encryption and routing are the node's. */
+  transmit(to: Address, body: Uint8Array): void;
+  /** A complete message whose hash is right; at most once for an id while the id is remembered. */
+  received(message: ReceivedMessage): void;
+  /** Asked at INIT, before anything is kept. */
+  admit(announced: AnnouncedMessage): boolean;
+}
+
+/** Whose key the packet was sealed with, and the address it came from (any in that key's /64). */
+export interface Origin {
+  readonly key: PublicKey;
+  readonly address: Address;
+}
