@@ -1,0 +1,10 @@
+import type { Target } from '../../scripts/fuzz/target.ts';
+import { broker } from './broker.ts';
+import { bus } from './bus.ts';
+import { codec } from './codec.ts';
+import { configuration } from './configuration.ts';
+import { overlay } from './overlay.ts';
+import { ring } from './ring.ts';
+
+/** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
+export const targets: readonly Target[] = [...overlay, ...codec, ...ring, ...bus, ...broker, ...configuration];
