@@ -20,7 +20,7 @@ interface Report {
   readonly finding: Finding | null;
 }
 
-const hangMs = 10_000;
+const hangMs = 5000;
 const { values } = parseArgs({
   options: {
     seconds: { type: 'string', default: '60' },

@@ -6,6 +6,8 @@ import type { Target } from './target.ts';
 
 const corpusLimit = 4096;
 const slowMs = 1000;
+/** Believed only when it happens three times: the machine may have been busy. */
+const tookTooLong = 'took';
 const allocationLimitBytes = 16 << 20;
 
 export interface Result {
@@ -72,7 +74,8 @@ export class Fuzzer {
   async #try(bytes: Uint8Array): Promise<Finding | null> {
     this.#before(bytes);
     clearTrace(this.#trace);
-    const why = await this.#outcome(bytes);
+    let why = await this.#outcome(bytes);
+    for (let again = 0; again < 2 && why?.startsWith(tookTooLong); again++) why = await this.#outcome(bytes);
     this.#runs++;
     const isNew = this.#coverage.add(this.#trace.hits) > 0;
     if (isNew || this.#corpus.length === 0) this.#keep(bytes);
@@ -96,7 +99,7 @@ export class Fuzzer {
       if (!isAgentError(error)) return error instanceof Error ? (error.stack ?? error.message) : String(error);
     }
     const ms = performance.now() - started;
-    if (ms > slowMs) return `took ${ms.toFixed(0)} ms for ${bytes.length} bytes`;
+    if (ms > slowMs) return `${tookTooLong} ${ms.toFixed(0)} ms for ${bytes.length} bytes`;
     return allocated.bytes > allocationLimitBytes ? `asked for ${allocated.bytes} bytes of buffers` : null;
   }
 }
