@@ -2,3 +2,4 @@ export { docsAsToml, jsonSchema, type SectionDoc, sectionDocs } from './config/d
 export { ConfigError, formatProblem, type Problem } from './config/problem.ts';
 export { type Configuration, readSettings, type SettingsInput } from './config/read.ts';
 export { isName } from './config/values.ts';
+export { findIdentity, openIdentity } from './identity.ts';

@@ -1,0 +1,118 @@
+import { ask } from '../client.ts';
+import { duration, print, printJson, size, table } from '../output.ts';
+import { type CommonOptions, placesOf } from '../paths.ts';
+
+/** What a running agent shows. The answers' shapes are agent/api/views.ts. */
+
+interface Peer {
+  readonly endpoint: string;
+  readonly kind: string;
+  readonly state: string;
+  readonly roundTripMs: number | null;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly connectedForMs: number | null;
+}
+
+export async function peers(options: CommonOptions): Promise<void> {
+  const found = await get<readonly Peer[]>(options, 'peers');
+  if (options.json) return printJson(found);
+  const rows = found.map((peer) => [
+    peer.endpoint,
+    peer.kind,
+    peer.state,
+    peer.roundTripMs === null ? null : duration(peer.roundTripMs),
+    size(peer.rxBytes),
+    size(peer.txBytes),
+    peer.connectedForMs === null ? null : duration(peer.connectedForMs),
+  ]);
+  print(table(['PEER', 'KIND', 'STATE', 'ROUND TRIP', 'IN', 'OUT', 'FOR'], rows));
+}
+
+interface Route {
+  readonly subnet: string;
+  readonly publicKey: string;
+  readonly name: string | null;
+  readonly nextHop: string;
+  readonly metric: number | string;
+  readonly seqno: number;
+  readonly selected: boolean;
+}
+
+export async function routes(options: CommonOptions): Promise<void> {
+  const found = await get<readonly Route[]>(options, 'routes');
+  if (options.json) return printJson(found);
+  const rows = found.map((route) => [
+    route.selected ? '*' : '',
+    route.name ?? `${route.publicKey.slice(0, 12)}…`,
+    route.subnet,
+    route.metric,
+    route.seqno,
+    route.nextHop,
+  ]);
+  print(table(['', 'NODE', 'SUBNET', 'METRIC', 'SEQNO', 'BY'], rows));
+}
+
+interface Link {
+  readonly name: string;
+  readonly to: string;
+  readonly lane: string;
+  readonly topics: readonly string[];
+  readonly state: string;
+  readonly pending: number;
+  readonly inFlight: number;
+  readonly delivered: number;
+  readonly roundTripMs: number | null;
+}
+
+export async function links(options: CommonOptions): Promise<void> {
+  const found = await get<readonly Link[]>(options, 'links');
+  if (options.json) return printJson(found);
+  const rows = found.map((link) => [
+    link.name,
+    link.to,
+    link.lane,
+    link.state,
+    link.pending,
+    link.delivered,
+    link.roundTripMs === null ? null : duration(link.roundTripMs),
+    link.topics.join(' '),
+  ]);
+  print(table(['LINK', 'TO', 'LANE', 'STATE', 'PENDING', 'DELIVERED', 'ROUND TRIP', 'TOPICS'], rows));
+}
+
+interface RingStatus {
+  readonly state: string;
+  readonly why: string | null;
+  readonly sizeBytes: number;
+  readonly usedBytes: number;
+  readonly oldestAge: number;
+  readonly head: number;
+  readonly durable: number;
+  readonly damagedRecords: number;
+  readonly account: { readonly lines: readonly Line[] };
+}
+
+interface Line {
+  readonly cursor: string;
+  readonly accepted: number;
+  readonly delivered: number;
+  readonly pending: number;
+}
+
+export async function ring(options: CommonOptions): Promise<void> {
+  const found = await get<RingStatus>(options, 'ring');
+  if (options.json) return printJson(found);
+  const why = found.why === null ? '' : ` (${found.why})`;
+  print(
+    `${found.state}${why}: ${size(found.usedBytes)} used of ${size(found.sizeBytes)}, oldest ${duration(found.oldestAge)}`,
+  );
+  if (found.damagedRecords > 0) print(`${found.damagedRecords} damaged records set aside`);
+  const rows = found.account.lines.map((line) => [line.cursor, line.accepted, line.delivered, line.pending]);
+  print(table(['READER', 'ACCEPTED', 'DELIVERED', 'PENDING'], rows));
+}
+
+async function get<T>(options: CommonOptions, what: string): Promise<T> {
+  const { body } = await ask(placesOf(options).data, 'GET', `/hypha/v1/${what}`);
+  return body as T;
+}

@@ -1,0 +1,149 @@
+import { Command, CommanderError } from 'commander';
+import { exitCodeOf, exitCodes, lineOf } from './exit.ts';
+import { version } from './version.ts';
+
+/** The `hypha` command. Every command's code is loaded only when it is asked for. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    await makeProgram().parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' });
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+/** What CONTRACT.md names and later versions bring. */
+const later = [
+  'exec',
+  'fleet',
+  'group',
+  'flash',
+  'serial',
+  'trace',
+  'user',
+  'device',
+  'audit',
+  'update',
+  'image',
+  'doctor',
+  'dump',
+];
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return exitCodes.done;
+    const text = error.message.replace(/^error: /, '').replaceAll(/\s*\n\s*/g, ' ');
+    process.stderr.write(`hypha: ${text}; see: hypha --help\n`);
+    return exitCodes.usage;
+  }
+  process.stderr.write(lineOf(error));
+  const code = exitCodeOf(error);
+  if (code === exitCodes.bug && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  return code;
+}
+
+function makeProgram(): Command {
+  const program = new Command('hypha')
+    .description('Carries MQTT devices over Mycelium, and loses nothing.')
+    .version(version, '--version', 'print the version')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined });
+  for (const name of later) {
+    program
+      .command(name, { hidden: true })
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => refuse(`${name}: found a command that is not in this version, wanted another`));
+  }
+  nodeCommands(program);
+  lookCommands(program);
+  messageCommands(program);
+  return program;
+}
+
+function refuse(text: string): never {
+  throw new CommanderError(2, 'hypha.refused', text);
+}
+
+function nodeCommands(program: Command): void {
+  command(program, 'init', 'make identity and configuration', 'hypha init --name gateway-7')
+    .option('--name <name>', "this node's name")
+    .action(async (options) => (await import('./commands/init.ts')).init(options));
+  command(program, 'run', 'run the agent in the foreground', 'hypha run --config ./hypha.toml --data ./state').action(
+    async (options) => (await import('./commands/run.ts')).run(options),
+  );
+  command(program, 'check', 'validate a configuration without starting', 'hypha check /etc/hypha/hypha.toml')
+    .argument('<file>')
+    .action(async (file, options) => (await import('./commands/check.ts')).check(file, options));
+  const config = program
+    .command('config')
+    .description('settings and their documentation')
+    .action(() => refuse('config: found no verb of this version, wanted: docs'))
+    .allowExcessArguments();
+  command(
+    config,
+    'docs',
+    'every setting: meaning, default, variable (--json: JSON Schema)',
+    'hypha config docs',
+  ).action(async (options) => (await import('./commands/config-docs.ts')).configDocs(options));
+  command(program, 'id', "this node's name, public key, address and card", 'hypha id --json').action(async (options) =>
+    (await import('./commands/id.ts')).id(options),
+  );
+  const contacts = command(program, 'contacts', 'named public keys', 'hypha contacts').action(async (options) =>
+    (await import('./commands/contacts.ts')).contacts(options),
+  );
+  command(contacts, 'add', 'name a public key', 'hypha contacts add hub 5714…0c36')
+    .argument('<name>')
+    .argument('<key>', 'public key or contact card')
+    .action(async (name, key, _options, self: Command) =>
+      (await import('./commands/contacts.ts')).addContact(name, key, self.optsWithGlobals()),
+    );
+}
+
+function lookCommands(program: Command): void {
+  for (const [name, what] of [
+    ['peers', 'connections of the overlay'],
+    ['routes', 'nodes that can be reached'],
+    ['links', 'what flows to whom'],
+  ] as const) {
+    command(program, name, what, `hypha ${name}`).action(async (options) =>
+      (await import('./commands/look.ts'))[name](options),
+    );
+  }
+  const ring = command(program, 'ring', 'what is stored', 'hypha ring').action(async (options) =>
+    (await import('./commands/look.ts')).ring(options),
+  );
+  command(
+    ring,
+    'audit',
+    'accepted = delivered + expired + dropped + pending? Exit code 1 if not',
+    'hypha ring audit --json',
+  ).action(async (_options, self: Command) => (await import('./commands/audit.ts')).audit(self.optsWithGlobals()));
+}
+
+function messageCommands(program: Command): void {
+  command(program, 'send', 'send a message', 'echo hello | hypha send hub --topic greeting --wait')
+    .argument('<to>', 'contact, public key or address')
+    .argument('[text]', 'the message; default: standard input')
+    .option('--topic <topic>')
+    .option('--file <file>', 'what to send')
+    .option('--wait', 'until the far node has it; exit code 1 if it never does')
+    .option('--timeout <seconds>', 'how long to wait', '300')
+    .action(async (to, text, options) => (await import('./commands/send.ts')).send(to, text, options));
+  command(program, 'recv', 'take messages', 'hypha recv --follow --json')
+    .option('--topic <topic>', 'only this topic')
+    .option('--follow', 'go on for ever')
+    .option('--timeout <seconds>', 'how long to wait for the first', '30')
+    .action(async (options) => (await import('./commands/recv.ts')).recv(options));
+}
+
+/** A command with what all of them take. */
+function command(parent: Command, name: string, what: string, example: string): Command {
+  return parent
+    .command(name)
+    .description(what)
+    .option('--json', 'answer in JSON')
+    .option('--config <file>', 'configuration file')
+    .option('--data <directory>', 'state directory')
+    .addHelpText('after', `\nExample:\n  ${example}`);
+}
