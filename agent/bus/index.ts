@@ -1,1 +1,11 @@
-export type { Bus, BusEvent, BusOptions, Delivered, OutgoingRule, StreamOptions, StreamStatus } from './types.ts';
+export { createBus } from './bus.ts';
+export type {
+  Bus,
+  BusCounters,
+  BusEvent,
+  BusOptions,
+  Delivered,
+  OutgoingRule,
+  StreamOptions,
+  StreamStatus,
+} from './types.ts';

@@ -1,4 +1,5 @@
 import type { PublicKey, Sequence } from '#kernel';
+import type { AnnouncedMessage, ReceivedMessage } from '#overlay';
 import type { Cursor, DropReason, Lane, MessageRecord, Provenance } from '#ring';
 
 /** What the bus tells the links of each record on its way out. */
@@ -74,10 +75,40 @@ export interface StreamStatus {
   readonly lastAckAgoMs: number | null;
 }
 
+/** Monotonic counts, named as in /metrics without the `hypha_bus_` prefix. */
+export interface BusCounters {
+  /** Frames of senders that `knows` does not know. */
+  unknownSender: number;
+  /** Frames that name another sender, recipient or direction than the overlay has proven. */
+  misdirected: number;
+  /** Frames that do not decode: garbage, or of a version that this one does not read. */
+  malformed: number;
+  /** Answers to streams that are not open here. */
+  unwanted: number;
+  /** Batches dropped for want of memory or far beyond the window; they are asked for again. */
+  shed: number;
+  /** Batches of a session that is not, or no longer, known here. */
+  strayed: number;
+  /** Streams that went on further than this ring remembers: an older image of it was restored. */
+  wentBack: number;
+  /** The same at the far end. */
+  farEndWentBack: number;
+  /** Sessions that the far end did not know any more. */
+  farEndRestarted: number;
+}
+
 export interface Bus {
+  /** A second stream to the same contact and lane is a bug. */
   open(options: StreamOptions): void;
-  /** What the overlay hands over: true when the topic is the bus's own. */
+  /** Ends the stream: its cursor is no longer used. */
+  close(to: PublicKey, lane: Lane): void;
+  /** The bus's own overlay topic. */
   readonly topic: Uint8Array;
+  /** For the overlay's `admit`: a frame of somebody known, of a bearable size. False for other topics too. */
+  admits(announced: AnnouncedMessage): boolean;
+  /** For the overlay's `received`. False: not on the bus's topic, somebody else's message. */
+  receive(message: ReceivedMessage): boolean;
+  readonly counters: Readonly<BusCounters>;
   streams(): readonly StreamStatus[];
   /** Per sender: last position known and counts, for the account. */
   inbound(): readonly {

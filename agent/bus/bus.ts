@@ -1,0 +1,254 @@
+import type { Layout } from '#codec';
+import { isRefusal } from '#codec';
+import type { Env, PublicKey, Sequence } from '#kernel';
+import { assert } from '#kernel';
+import type { AnnouncedMessage, Overlay, ReceivedMessage } from '#overlay';
+import type { Lane, Ring } from '#ring';
+import { Budget } from './budget.ts';
+import type { OpenedFrame } from './frame.ts';
+import {
+  ackLayout,
+  batchLayout,
+  busTopic,
+  helloLayout,
+  noToken,
+  openFrame,
+  resetLayout,
+  welcomeLayout,
+} from './frame.ts';
+import type { InboundHouse } from './inbound-runner.ts';
+import { InboundRunner } from './inbound-runner.ts';
+import { knownStreams, memoryPrefix } from './memory.ts';
+import type { OutboundHouse } from './outbound-runner.ts';
+import { OutboundRunner } from './outbound-runner.ts';
+import type { Bus, BusCounters, BusOptions, Delivered, StreamOptions } from './types.ts';
+
+/** The largest frame that is let in: a batch, or one record of a size that no broker here takes. */
+export const frameLimitBytes = 4 * 1024 * 1024;
+/** Frames in memory over all inbound streams. */
+const budgetBytes = 16 * 1024 * 1024;
+
+export interface BusPorts {
+  readonly env: Env;
+  readonly overlay: Overlay;
+  readonly ring: Ring;
+}
+
+/**
+ * The MessageBus: carries the ring's records to contacts' rings, exactly once and in order per stream, over messages of
+ * the overlay. See frame.ts for the conversation, Outbound and Inbound for the two ends.
+ */
+export function createBus(ports: BusPorts, options: BusOptions): Bus {
+  return new MessageBus(ports, options);
+}
+
+class MessageBus implements Bus {
+  readonly topic = new TextEncoder().encode(busTopic);
+  readonly counters: BusCounters = {
+    unknownSender: 0,
+    misdirected: 0,
+    malformed: 0,
+    unwanted: 0,
+    shed: 0,
+    strayed: 0,
+    wentBack: 0,
+    farEndWentBack: 0,
+    farEndRestarted: 0,
+  };
+  readonly #ports: BusPorts;
+  readonly #options: BusOptions;
+  readonly #outbound = new Map<string, OutboundRunner>();
+  readonly #inbound = new Map<string, InboundRunner>();
+  readonly #outboundHouse: OutboundHouse;
+  readonly #inboundHouse: InboundHouse;
+  #arrived: (readonly Delivered[])[] = [];
+  #listeners: (() => void)[] = [];
+  #started = false;
+
+  constructor(ports: BusPorts, options: BusOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    const report = options.event ?? (() => {});
+    const shared = { ...ports, topic: this.topic, token: () => this.#token(), report };
+    this.#outboundHouse = { ...shared, count: (what, stream) => this.#countFarEnd(what, stream) };
+    this.#inboundHouse = {
+      ...shared,
+      budget: new Budget(budgetBytes),
+      accepts: options.accepts,
+      deliver: (records) => this.#arrived.push(records),
+      gap: (from, lane, { count, reason }) => options.gap(from, lane, count, reason),
+      count: (what, from) => this.#countInbound(what, from),
+    };
+  }
+
+  start(): void {
+    const { ring, overlay } = this.#ports;
+    this.#started = true;
+    for (const { from, lane } of knownStreams(keysOf(ring.states(memoryPrefix)))) this.#inboundOf(from, lane);
+    this.#listeners = [
+      ring.onDurable((durable) => this.#durable(durable)),
+      ring.onRoom(() => this.#room()),
+      overlay.onRoute((to, reachable) => this.#route(to, reachable)),
+    ];
+    for (const runner of this.#outbound.values()) runner.start();
+  }
+
+  stop(): void {
+    this.#started = false;
+    for (const remove of this.#listeners) remove();
+    this.#listeners = [];
+    for (const runner of this.#outbound.values()) runner.stop();
+    for (const runner of this.#inbound.values()) runner.stop();
+    this.#outbound.clear();
+    this.#inbound.clear();
+  }
+
+  open(stream: StreamOptions): void {
+    const key = keyOf(stream.to, stream.lane);
+    assert(!this.#outbound.has(key), `a second stream ${key}`);
+    const runner = new OutboundRunner(this.#outboundHouse, stream);
+    this.#outbound.set(key, runner);
+    if (this.#started) runner.start();
+  }
+
+  close(to: PublicKey, lane: Lane): void {
+    const key = keyOf(to, lane);
+    this.#outbound.get(key)?.stop();
+    this.#outbound.delete(key);
+  }
+
+  admits(announced: AnnouncedMessage): boolean {
+    if (!this.#owns(announced.topic) || announced.isReply) return false;
+    if (announced.lengthBytes <= frameLimitBytes && this.#options.knows(announced.from)) return true;
+    this.counters.unknownSender++;
+    return false;
+  }
+
+  receive(message: ReceivedMessage): boolean {
+    if (!this.#owns(message.topic)) return false;
+    if (this.#started) this.#open(message);
+    return true;
+  }
+
+  streams(): ReturnType<Bus['streams']> {
+    return [...this.#outbound.values()].map((runner) => runner.status());
+  }
+
+  inbound(): ReturnType<Bus['inbound']> {
+    return [...this.#inbound.values()].map((runner) => ({ from: runner.from, lane: runner.lane, ...runner.status() }));
+  }
+
+  #owns(topic: Uint8Array): boolean {
+    return Buffer.compare(topic, this.topic) === 0;
+  }
+
+  #open(message: ReceivedMessage): void {
+    if (!this.#options.knows(message.from)) {
+      this.counters.unknownSender++;
+      return;
+    }
+    const frame = openFrame(message.payload);
+    if (frame === null) this.counters.malformed++;
+    else if (frame.course.from !== message.from || frame.course.to !== this.#ports.overlay.publicKey) {
+      this.counters.misdirected++;
+    } else this.#dispatch(frame, message.payload.length);
+  }
+
+  #dispatch(frame: OpenedFrame, bytes: number): void {
+    const { from, lane } = frame.course;
+    const stream = this.#outbound.get(keyOf(from, lane));
+    switch (frame.kind) {
+      case 'hello':
+        this.#decoded(frame, helloLayout, (hello) => this.#inboundOf(from, lane).feed({ kind: 'hello', frame: hello }));
+        break;
+      case 'batch':
+        this.#decoded(frame, batchLayout, (batch) =>
+          this.#inboundOf(from, lane).feed({ kind: 'batch', frame: batch, bytes }),
+        );
+        break;
+      case 'welcome':
+        this.#decoded(frame, welcomeLayout, (welcome) => this.#answer(stream, { kind: 'welcome', frame: welcome }));
+        break;
+      case 'ack':
+        this.#decoded(frame, ackLayout, (ack) => this.#answer(stream, { kind: 'ack', frame: ack }));
+        break;
+      case 'reset':
+        this.#decoded(frame, resetLayout, (reset) => this.#answer(stream, { kind: 'reset', frame: reset }));
+        break;
+    }
+  }
+
+  #decoded<T extends object>(frame: OpenedFrame, layout: Layout<T>, then: (value: T) => void): void {
+    const value = layout.decode(frame.body);
+    if (isRefusal(value)) this.counters.malformed++;
+    else then(value);
+  }
+
+  #answer(stream: OutboundRunner | undefined, event: Parameters<OutboundRunner['feed']>[0]): void {
+    if (stream === undefined) this.counters.unwanted++;
+    else stream.feed(event);
+  }
+
+  #inboundOf(from: PublicKey, lane: Lane): InboundRunner {
+    const key = keyOf(from, lane);
+    let runner = this.#inbound.get(key);
+    if (runner === undefined) {
+      runner = new InboundRunner(this.#inboundHouse, from, lane);
+      this.#inbound.set(key, runner);
+    }
+    return runner;
+  }
+
+  #durable(upTo: Sequence): void {
+    for (const runner of this.#inbound.values()) runner.feed({ kind: 'durable', upTo });
+    this.#deliver();
+    for (const runner of this.#outbound.values()) runner.durable();
+  }
+
+  /** In ring order over all streams. */
+  #deliver(): void {
+    if (this.#arrived.length === 0) return;
+    const arrived = this.#arrived;
+    this.#arrived = [];
+    arrived.sort((a, b) => (a[0]?.sequence ?? 0) - (b[0]?.sequence ?? 0));
+    for (const records of arrived) this.#options.delivered(records);
+  }
+
+  #room(): void {
+    for (const runner of this.#inbound.values()) runner.feed({ kind: 'room' });
+  }
+
+  #route(to: PublicKey, reachable: boolean): void {
+    for (const runner of this.#outbound.values()) {
+      if (runner.stream.to === to) runner.feed({ kind: 'route', reachable });
+    }
+  }
+
+  #countFarEnd(what: 'far-end-went-back' | 'far-end-restarted', { to, lane }: StreamOptions): void {
+    if (what === 'far-end-went-back') this.counters.farEndWentBack++;
+    else this.counters.farEndRestarted++;
+    const { log } = this.#ports.env;
+    if (what === 'far-end-went-back') log.error('far-end-went-back', { to, lane });
+    else log.debug('far-end-restarted', () => ({ to, lane }));
+  }
+
+  #countInbound(what: 'malformed' | 'shed' | 'strayed' | 'went-back', from: PublicKey): void {
+    if (what === 'went-back') {
+      this.counters.wentBack++;
+      this.#ports.env.log.error('ring-went-back', { from });
+    } else this.counters[what]++;
+  }
+
+  #token(): string {
+    for (;;) {
+      const token = Buffer.from(this.#ports.env.random.bytes(8)).toString('hex');
+      if (token !== noToken) return token;
+    }
+  }
+}
+
+const keyOf = (key: PublicKey, lane: Lane): string => `${key}/${lane}`;
+
+function* keysOf(states: Iterable<readonly [key: string, value: Uint8Array]>): Iterable<string> {
+  for (const [key] of states) yield key;
+}

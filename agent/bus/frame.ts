@@ -1,0 +1,147 @@
+import type { Layout } from '#codec';
+import { constant, hex, isRefusal, layout, rest, u8, u16, u32, u64, within } from '#codec';
+import type { Epoch, PublicKey } from '#kernel';
+import { assert } from '#kernel';
+import type { Lane } from '#ring';
+
+/**
+ * The frames of hypha's bus, version 1. Each is one overlay message on the topic `hypha/bus/1`.
+ *
+ *   sender                                 receiver
+ *     | hello (nonce) ----------------------> |   new session, or with a token: "what of this one have you got?"
+ *     | <------------- welcome (token, place) |   everything of this stream up to the place is durable there
+ *     | batch 0, 1, 2 … (token) ------------> |
+ *     | <------ ack (token, next, held, busy) |   batches below `next` are durable there
+ *     | <---------------------- reset (token) |   no such session here (restarted): say hello again
+ *
+ * `from` and `to` bind each frame to its direction: overlay keys are the same both ways, so a reflected or re-addressed
+ * frame would open. A token is made by the receiver for one session of one stream and kept in memory alone: a frame of
+ * an earlier life of either end, or a replayed one, belongs to no session and is refused.
+ */
+export const busVersion = 1;
+/** The version's own topic, so that another version's frames never reach this decoder. */
+export const busTopic = 'hypha/bus/1';
+
+export const frameKinds = { hello: 1, welcome: 2, batch: 3, ack: 4, reset: 5 } as const;
+export type FrameKind = keyof typeof frameKinds;
+
+/** No session, no question. */
+export const noToken = '0'.repeat(16);
+
+/** What every frame begins with. 68 bytes. */
+export const headLayout = layout('bus.head', {
+  version: constant(u8, busVersion),
+  kind: within(u8, 1, 5),
+  lane: within(u8, 0, 2),
+  /** Zero; ignored on receipt. */
+  flags: u8,
+  from: hex<PublicKey>(32),
+  to: hex<PublicKey>(32),
+  body: rest(),
+});
+
+/** `token` is `noToken` to begin a session. `place`: settled at the sender. `life`: the sender's present epoch. */
+export const helloLayout = layout('bus.hello', {
+  nonce: hex(8),
+  token: hex(8),
+  life: hex<Epoch>(12),
+  placeEpoch: hex<Epoch>(12),
+  placeSequence: u64,
+  placeOrdinal: u64,
+});
+
+/** `place`: durable at the receiver. `refused`: all records of this stream that it ever refused, durable too. */
+export const welcomeLayout = layout('bus.welcome', {
+  nonce: hex(8),
+  token: hex(8),
+  life: hex<Epoch>(12),
+  placeEpoch: hex<Epoch>(12),
+  placeSequence: u64,
+  placeOrdinal: u64,
+  refused: u64,
+});
+
+/** `previous`: the stream's place before the first item. All items are of one epoch. Items: see item.ts. */
+export const batchLayout = layout('bus.batch', {
+  token: hex(8),
+  number: u32,
+  previousEpoch: hex<Epoch>(12),
+  previousSequence: u64,
+  previousOrdinal: u64,
+  epoch: hex<Epoch>(12),
+  /** The first item's sequence is counted from here. */
+  before: u64,
+  count: u16,
+  items: rest(),
+});
+
+/** Bit i of `held`: batch `next` + i is in memory there. `busy`: 1 while the ring there takes nothing. */
+export const ackLayout = layout('bus.ack', {
+  token: hex(8),
+  nonce: hex(8),
+  next: u32,
+  held: u32,
+  busy: within(u8, 0, 1),
+  refused: u64,
+});
+
+export const resetLayout = layout('bus.reset', { token: hex(8) });
+
+export type Hello = Values<typeof helloLayout>;
+export type Welcome = Values<typeof welcomeLayout>;
+export type Batch = Values<typeof batchLayout>;
+export type Ack = Values<typeof ackLayout>;
+export type Reset = Values<typeof resetLayout>;
+type Values<L> = L extends Layout<infer T> ? T : never;
+
+/** Between whom, and on which lane. */
+export interface Course {
+  readonly from: PublicKey;
+  readonly to: PublicKey;
+  readonly lane: Lane;
+}
+
+export interface OpenedFrame {
+  readonly kind: FrameKind;
+  readonly course: Course;
+  readonly body: Uint8Array;
+}
+
+const kindNames: readonly (FrameKind | undefined)[] = [undefined, 'hello', 'welcome', 'batch', 'ack', 'reset'];
+
+/** The head of a frame; null for anything that is not one of this version. */
+export function openFrame(bytes: Uint8Array): OpenedFrame | null {
+  const head = headLayout.decode(bytes);
+  if (isRefusal(head)) return null;
+  const kind = kindNames[head.kind];
+  if (kind === undefined) return null;
+  return { kind, course: { from: head.from, to: head.to, lane: head.lane as Lane }, body: head.body };
+}
+
+/** One whole frame. */
+export function frameOf<T extends object>(kind: FrameKind, course: Course, table: Layout<T>, value: T): Uint8Array {
+  const bytes = Buffer.allocUnsafe(headBytes + table.size(value));
+  writeHead(bytes, kind, course);
+  table.encodeInto(value, bytes, headBytes);
+  return bytes;
+}
+
+export const headBytes = 68;
+/** Head and the batch's own fields, before the items. */
+export const batchHeadBytes = headBytes + 62;
+
+const nothing = new Uint8Array(0);
+
+/** Writes everything before the items at the start of `into`, whose items stand behind already. */
+export function writeBatchHead(into: Uint8Array, course: Course, batch: Omit<Batch, 'items'>): void {
+  writeHead(into, 'batch', course);
+  const end = batchLayout.encodeInto({ ...batch, items: nothing }, into, headBytes);
+  assert(end === batchHeadBytes, `a batch head of ${end} bytes`);
+}
+
+function writeHead(into: Uint8Array, kind: FrameKind, course: Course): void {
+  const { from, to, lane } = course;
+  const head = { kind: frameKinds[kind], lane, flags: 0, from, to, body: nothing };
+  const end = headLayout.encodeInto(head, into, 0);
+  assert(end === headBytes, `a head of ${end} bytes`);
+}

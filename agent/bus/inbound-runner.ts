@@ -1,0 +1,120 @@
+import type { Env, PublicKey } from '#kernel';
+import { unreachable } from '#kernel';
+import type { MessageState, Overlay } from '#overlay';
+import type { Lane, Ring } from '#ring';
+import type { Loss } from './arrival.ts';
+import type { Budget } from './budget.ts';
+import type { InboundEffect, InboundEvent } from './inbound.ts';
+import { Inbound } from './inbound.ts';
+import { StreamMemory } from './memory.ts';
+import { DeadlineTimer } from './timer.ts';
+import type { BusEvent, Delivered } from './types.ts';
+
+export interface InboundHouse {
+  readonly env: Env;
+  readonly overlay: Overlay;
+  readonly ring: Ring;
+  readonly topic: Uint8Array;
+  readonly budget: Budget;
+  readonly token: () => string;
+  readonly accepts: (from: PublicKey, topic: string) => boolean;
+  readonly deliver: (records: readonly Delivered[]) => void;
+  readonly gap: (from: PublicKey, lane: Lane, loss: Loss) => void;
+  readonly count: (what: 'malformed' | 'shed' | 'strayed' | 'went-back', from: PublicKey) => void;
+  readonly report: (event: BusEvent) => void;
+}
+
+const answerDeadlineMs = 30_000;
+
+/** Carries out what one inbound stream's machine wants. */
+export class InboundRunner {
+  readonly from: PublicKey;
+  readonly lane: Lane;
+  readonly #house: InboundHouse;
+  readonly #machine: Inbound;
+  readonly #timer: DeadlineTimer;
+  readonly #events: InboundEvent[] = [];
+  #running = false;
+  #stopped = false;
+
+  constructor(house: InboundHouse, from: PublicKey, lane: Lane) {
+    this.#house = house;
+    this.from = from;
+    this.lane = lane;
+    const { env, overlay, ring, budget, token } = house;
+    const memory = new StreamMemory(from, lane);
+    memory.load((key) => ring.state(key));
+    this.#machine = new Inbound({
+      self: overlay.publicKey,
+      from,
+      lane,
+      life: ring.epoch,
+      memory,
+      budget,
+      accepts: (topic) => house.accepts(from, topic),
+      append: (entries) => ring.append(entries),
+      token,
+    });
+    this.#timer = new DeadlineTimer(
+      env.clock,
+      () => this.#machine.deadline(),
+      () => this.feed({ kind: 'timer' }),
+    );
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer.cancel();
+  }
+
+  status(): { stored: number; duplicates: number; refused: number; lost: number } {
+    const { stored, duplicates, refused, lost } = this.#machine.memory;
+    return { stored, duplicates, refused, lost };
+  }
+
+  feed(event: InboundEvent): void {
+    if (this.#stopped) return;
+    this.#events.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      for (const effect of this.#machine.step(next, this.#house.env.clock.now())) this.#carryOut(effect);
+    }
+    this.#running = false;
+    this.#timer.look();
+  }
+
+  #carryOut(effect: InboundEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#send(effect.payload);
+        break;
+      case 'deliver':
+        this.#house.deliver(effect.records);
+        break;
+      case 'gap':
+        this.#house.gap(this.from, this.lane, effect.loss);
+        break;
+      case 'count':
+        this.#house.count(effect.what, this.from);
+        break;
+      case 'report':
+        this.#house.report(effect.event);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #send(payload: Uint8Array): void {
+    let ended = false;
+    const changed = (state: MessageState): void => {
+      if (ended || (state !== 'received' && state !== 'aborted' && state !== 'read')) return;
+      ended = true;
+      this.feed({ kind: 'sent', taken: true });
+    };
+    const { overlay, topic } = this.#house;
+    const message = { to: this.from, topic, payload, replyTo: null, deadlineMs: answerDeadlineMs, changed };
+    if (overlay.send(message) === null) this.feed({ kind: 'sent', taken: false });
+  }
+}

@@ -1,0 +1,382 @@
+import type { Epoch, Instant, Machine, PublicKey, Sequence } from '#kernel';
+import { after, assert, milliseconds, never, sequence, unreachable } from '#kernel';
+import type { Appended, Entry, Lane } from '#ring';
+import type { Arrival, Loss } from './arrival.ts';
+import { deliveredOf, sortOut } from './arrival.ts';
+import type { Budget } from './budget.ts';
+import type { Ack, Batch, Course, Hello } from './frame.ts';
+import { ackLayout, frameOf, noToken, resetLayout, welcomeLayout } from './frame.ts';
+import type { StreamMemory } from './memory.ts';
+import type { BusEvent, Delivered } from './types.ts';
+
+export interface InboundOptions {
+  readonly self: PublicKey;
+  readonly from: PublicKey;
+  readonly lane: Lane;
+  /** The present epoch of the ring here. */
+  readonly life: Epoch;
+  readonly memory: StreamMemory;
+  readonly budget: Budget;
+  readonly accepts: (topic: string) => boolean;
+  readonly append: (entries: readonly Entry[]) => Appended;
+  /** 8 random bytes as hex. */
+  readonly token: () => string;
+}
+
+export type InboundEvent =
+  | { readonly kind: 'hello'; readonly frame: Hello }
+  | { readonly kind: 'batch'; readonly frame: Batch; readonly bytes: number }
+  | { readonly kind: 'durable'; readonly upTo: Sequence }
+  | { readonly kind: 'room' }
+  /** A message of ours has ended, or (`taken` false) the overlay had no room for it. */
+  | { readonly kind: 'sent'; readonly taken: boolean }
+  | { readonly kind: 'timer' };
+
+export type InboundEffect =
+  | { readonly kind: 'send'; readonly payload: Uint8Array }
+  | { readonly kind: 'deliver'; readonly records: readonly Delivered[] }
+  | { readonly kind: 'gap'; readonly loss: Loss }
+  | { readonly kind: 'count'; readonly what: 'malformed' | 'shed' | 'strayed' | 'went-back' }
+  | { readonly kind: 'report'; readonly event: BusEvent };
+
+/** Batches that may be ahead of the next one: the width of an ack's `held`. */
+export const windowLimit = 32;
+const answersOutLimit = 3;
+const retryAfter = milliseconds(200);
+
+/** Appended, not yet durable. */
+interface Pending {
+  readonly session: Session;
+  readonly number: number;
+  readonly last: Sequence;
+  readonly records: readonly Delivered[];
+  readonly losses: readonly Loss[];
+  readonly duplicates: number;
+  readonly refused: number;
+  readonly bytes: number;
+}
+
+interface Session {
+  readonly token: string;
+  readonly nonce: string;
+  /** The next batch to be sorted out. */
+  next: number;
+  /** Batches below are durable. */
+  durable: number;
+  readonly ahead: Map<number, { readonly frame: Batch; readonly bytes: number }>;
+}
+
+/**
+ * The receiving end of one stream.
+ *
+ * - Batches are taken in the order of their numbers; those ahead wait in memory, bounded by number and by the budget.
+ * - Records and the stream's memory go into one append: after any crash either both are there or neither.
+ * - An answer says nothing that the ring has not synced: welcome waits for it, ack is sent by it.
+ * - While the ring takes nothing, the next batch waits and the sender is told so; `room` goes on.
+ * - A batch of no session is answered with a reset, and nothing of it is kept.
+ */
+export class Inbound implements Machine<InboundEvent, InboundEffect> {
+  readonly #options: InboundOptions;
+  readonly #back: Course;
+  #memory: StreamMemory;
+  #session: Session | null = null;
+  #pending: Pending[] = [];
+  #durableRefused: number;
+  #greeting: Hello | null = null;
+  #question = noToken;
+  #stray: string | null = null;
+  #blocked = false;
+  #ackDue = false;
+  #answersOut = 0;
+  #retryAt: Instant = never;
+  #effects: InboundEffect[] = [];
+
+  constructor(options: InboundOptions) {
+    this.#options = options;
+    this.#memory = options.memory;
+    this.#durableRefused = options.memory.refused;
+    this.#back = { from: options.self, to: options.from, lane: options.lane };
+  }
+
+  get memory(): StreamMemory {
+    return this.#memory;
+  }
+
+  deadline(): Instant {
+    return this.#retryAt;
+  }
+
+  step(event: InboundEvent, now: Instant): readonly InboundEffect[] {
+    this.#effects = [];
+    this.#handle(event, now);
+    this.#answer();
+    return this.#effects;
+  }
+
+  #handle(event: InboundEvent, now: Instant): void {
+    switch (event.kind) {
+      case 'hello':
+        this.#hello(event.frame);
+        break;
+      case 'batch':
+        this.#batch(event.frame, event.bytes);
+        break;
+      case 'durable':
+        this.#durable(event.upTo);
+        break;
+      case 'room':
+        this.#room();
+        break;
+      case 'sent':
+        this.#sent(event.taken, now);
+        break;
+      case 'timer':
+        this.#retryAt = never;
+        return;
+      default:
+        unreachable(event);
+    }
+  }
+
+  #hello(frame: Hello): void {
+    const session = this.#session;
+    if (session !== null && frame.token === session.token) {
+      this.#question = frame.nonce;
+      this.#ackDue = true;
+      this.#room();
+    } else if (frame.token !== noToken) this.#stray = frame.token;
+    else this.#greeting = frame;
+  }
+
+  #batch(frame: Batch, bytes: number): void {
+    const session = this.#session;
+    if (session === null || frame.token !== session.token) {
+      this.#stray = frame.token;
+      this.#count('strayed');
+    } else if (frame.number < session.next || session.ahead.has(frame.number)) this.#ackDue = true;
+    else this.#keep(session, frame, bytes);
+  }
+
+  #keep(session: Session, frame: Batch, bytes: number): void {
+    if (frame.number >= session.durable + windowLimit || !this.#options.budget.take(bytes)) {
+      this.#count('shed');
+      return;
+    }
+    session.ahead.set(frame.number, { frame, bytes });
+    if (this.#blocked) this.#ackDue = true;
+    else this.#takeReady(session);
+  }
+
+  #takeReady(session: Session): void {
+    for (;;) {
+      const ready = session.ahead.get(session.next);
+      if (ready === undefined || this.#blocked) return;
+      if (!this.#take(session, ready.frame, ready.bytes)) return;
+    }
+  }
+
+  /** False when the batch could not be taken now. */
+  #take(session: Session, frame: Batch, bytes: number): boolean {
+    const arrival = sortOut(frame, this.#memory, this.#options);
+    if (arrival === null) {
+      this.#count('malformed');
+      this.#endSession();
+      return false;
+    }
+    const stored = this.#store(arrival);
+    if (stored === 'too-large') return this.#takeSingly(session, frame, bytes);
+    if (stored === null) return this.#block();
+    this.#taken(session, frame, stored, bytes);
+    return true;
+  }
+
+  /**
+   * Some record of the batch can never fit: it is refused, the others are stored one by one, each with the memory of
+   * it, so that a crash or a full ring on the way neither loses nor doubles any.
+   */
+  #takeSingly(session: Session, frame: Batch, bytes: number): boolean {
+    for (;;) {
+      const one = sortOut(frame, this.#memory, this.#options, 1);
+      assert(one !== null, 'a batch that has become malformed');
+      const stored = this.#storeOrRefuse(one);
+      if (stored === null) return this.#block();
+      if (one.whole) {
+        this.#taken(session, frame, stored, bytes);
+        return true;
+      }
+      this.#note(session, session.next - 1, stored, 0);
+    }
+  }
+
+  #storeOrRefuse(arrival: Arrival): Stored | null {
+    const stored = this.#store(arrival);
+    if (stored !== 'too-large') return stored;
+    const { memory, messages } = arrival;
+    memory.refused += messages.length;
+    memory.stored -= messages.length;
+    const appended = this.#options.append(memory.changes());
+    if (!appended.ok) return null;
+    this.#remember(memory);
+    return { arrival, records: [], last: appended.last };
+  }
+
+  #block(): false {
+    this.#blocked = true;
+    this.#ackDue = true;
+    return false;
+  }
+
+  #taken(session: Session, frame: Batch, stored: Stored, bytes: number): void {
+    session.ahead.delete(frame.number);
+    session.next++;
+    this.#note(session, frame.number, stored, bytes);
+  }
+
+  #note(session: Session, number: number, stored: Stored, bytes: number): void {
+    const last = stored.last ?? this.#pending.at(-1)?.last ?? sequence(0);
+    const { records, arrival } = stored;
+    const { losses, duplicates } = arrival;
+    if (losses.some((loss) => loss.reason === 'damaged')) this.#count('went-back');
+    const refused = this.#memory.refused;
+    this.#pending.push({ session, number, last, records, losses, duplicates, refused, bytes });
+    if (last === 0) this.#durable(last);
+  }
+
+  #store(arrival: Arrival): Stored | 'too-large' | null {
+    if (!arrival.changed) {
+      this.#memory.become(arrival.memory);
+      return { arrival, records: [], last: null };
+    }
+    const appended = this.#options.append([...arrival.messages, ...arrival.memory.changes()]);
+    if (!appended.ok) return appended.reason === 'too-large' ? 'too-large' : null;
+    this.#remember(arrival.memory);
+    return { arrival, records: deliveredOf(arrival.messages, appended.first), last: appended.last };
+  }
+
+  #remember(memory: StreamMemory): void {
+    memory.saved();
+    this.#memory.become(memory);
+  }
+
+  #durable(upTo: Sequence): void {
+    let done = 0;
+    for (const one of this.#pending) {
+      if (one.last > upTo) break;
+      done++;
+      this.#release(one);
+    }
+    if (done > 0) this.#pending = this.#pending.slice(done);
+    if (this.#greeting !== null && this.#pending.length === 0) this.#welcome(this.#greeting);
+  }
+
+  #release(one: Pending): void {
+    this.#options.budget.give(one.bytes);
+    this.#durableRefused = one.refused;
+    if (one.session === this.#session) {
+      one.session.durable = one.number + 1;
+      this.#ackDue = true;
+    }
+    if (one.records.length > 0) this.#effects.push({ kind: 'deliver', records: one.records });
+    for (const loss of one.losses) this.#effects.push({ kind: 'gap', loss });
+    const { from, lane } = this.#options;
+    const { duplicates } = one;
+    const count = one.records.length;
+    this.#effects.push({ kind: 'report', event: { kind: 'stored', from, lane, count, duplicates } });
+  }
+
+  #room(): void {
+    this.#blocked = false;
+    if (this.#session === null || this.#session.ahead.size === 0) return;
+    this.#takeReady(this.#session);
+    this.#ackDue = true;
+  }
+
+  #sent(taken: boolean, now: Instant): void {
+    this.#answersOut--;
+    if (taken) return;
+    this.#ackDue = this.#session !== null;
+    this.#retryAt = after(now, retryAfter);
+  }
+
+  #endSession(): void {
+    const session = this.#session;
+    if (session === null) return;
+    for (const { bytes } of session.ahead.values()) this.#options.budget.give(bytes);
+    session.ahead.clear();
+    this.#session = null;
+    this.#stray = session.token;
+    this.#ackDue = false;
+  }
+
+  #answer(): void {
+    if (this.#answersOut >= answersOutLimit || this.#retryAt !== never) return;
+    if (this.#greeting !== null && this.#pending.length === 0) this.#welcome(this.#greeting);
+    if (this.#stray !== null) this.#reset(this.#stray);
+    if (this.#ackDue && this.#session !== null) this.#ack(this.#session);
+  }
+
+  /** The same hello again gets the same session, so that a late copy of it ends nothing. */
+  #welcome(hello: Hello): void {
+    this.#greeting = null;
+    if (this.#session?.nonce !== hello.nonce) {
+      this.#endSession();
+      this.#stray = null;
+      this.#blocked = false;
+      this.#session = { token: this.#options.token(), nonce: hello.nonce, next: 0, durable: 0, ahead: new Map() };
+    }
+    const { place, refused } = this.#memory;
+    const value = {
+      nonce: hello.nonce,
+      token: this.#session.token,
+      life: this.#options.life,
+      placeEpoch: place.epoch,
+      placeSequence: place.sequence,
+      placeOrdinal: place.ordinal,
+      refused,
+    };
+    this.#send(frameOf('welcome', this.#back, welcomeLayout, value));
+  }
+
+  #reset(token: string): void {
+    this.#stray = null;
+    this.#send(frameOf('reset', this.#back, resetLayout, { token }));
+  }
+
+  #ack(session: Session): void {
+    this.#ackDue = false;
+    const value: Ack = {
+      token: session.token,
+      nonce: this.#question,
+      next: session.durable,
+      held: heldOf(session),
+      busy: this.#blocked ? 1 : 0,
+      refused: this.#durableRefused,
+    };
+    this.#question = noToken;
+    this.#send(frameOf('ack', this.#back, ackLayout, value));
+  }
+
+  #send(payload: Uint8Array): void {
+    this.#answersOut++;
+    this.#effects.push({ kind: 'send', payload });
+  }
+
+  #count(what: 'malformed' | 'shed' | 'strayed' | 'went-back'): void {
+    this.#effects.push({ kind: 'count', what });
+  }
+}
+
+interface Stored {
+  readonly arrival: Arrival;
+  readonly records: readonly Delivered[];
+  readonly last: Sequence | null;
+}
+
+function heldOf(session: Session): number {
+  let held = 0;
+  for (let index = 0; index < windowLimit; index++) {
+    const number = session.durable + index;
+    if (number < session.next || session.ahead.has(number)) held |= 1 << index;
+  }
+  return held >>> 0;
+}

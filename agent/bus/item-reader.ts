@@ -1,0 +1,107 @@
+import type { Epoch, PublicKey } from '#kernel';
+import type { DropReason } from '#ring';
+import { gapBit, gapReasons, latestNames, relayedBit } from './item-writer.ts';
+import { VarintReader } from './varint.ts';
+
+/** Where a relayed record was born. */
+export interface Origin {
+  readonly key: PublicKey;
+  readonly epoch: Epoch;
+}
+
+/**
+ * Reads the items of a batch one by one into its own fields. Input from outside: whatever is wrong ends it with
+ * `malformed`, and nothing is allocated by a length that the bytes do not cover.
+ */
+export class ItemReader {
+  readonly #from: VarintReader;
+  readonly #topics: string[] = [];
+  readonly #origins: Origin[] = [];
+  #left: number;
+
+  /** The item's sequence in the sender's ring; of a gap: its last. */
+  sequence: number;
+  qos: 0 | 1 | 2 = 0;
+  retain = false;
+  latest: 'none' | 'set' | 'clear' = 'none';
+  hops = 0;
+  ageMs = 0;
+  topic = '';
+  /** Null: born at the sender, at `sequence`. */
+  origin: Origin | null = null;
+  originSequence = 0;
+  body: Uint8Array = new Uint8Array(0);
+  gapCount = 0;
+  gapReason: DropReason = 'full';
+
+  constructor(items: Uint8Array, count: number, before: number) {
+    this.#from = new VarintReader(items, 0);
+    this.#left = count;
+    this.sequence = before;
+  }
+
+  next(): 'record' | 'gap' | 'end' | 'malformed' {
+    if (this.#left === 0) return this.#from.at === this.#from.bytes.length ? 'end' : 'malformed';
+    this.#left--;
+    const flags = this.#from.byte();
+    const step = this.#from.varint();
+    this.sequence += step;
+    if (this.#from.bad || step === 0 || this.sequence > Number.MAX_SAFE_INTEGER) return 'malformed';
+    const kind = flags >= gapBit ? this.#readGap(flags) : this.#readRecord(flags);
+    return this.#from.bad ? 'malformed' : kind;
+  }
+
+  #readGap(flags: number): 'gap' | 'malformed' {
+    const reason = gapReasons[flags & 0x7f];
+    this.gapCount = this.#from.varint();
+    if (reason === undefined) return 'malformed';
+    this.gapReason = reason;
+    return 'gap';
+  }
+
+  #readRecord(flags: number): 'record' | 'malformed' {
+    const qos = flags & 3;
+    const latest = latestNames[(flags >> 3) & 3];
+    if (qos === 3 || latest === undefined || flags >= 0x40) return 'malformed';
+    this.qos = qos as 0 | 1 | 2;
+    this.retain = (flags & 4) !== 0;
+    this.latest = latest;
+    this.hops = this.#from.byte();
+    this.ageMs = this.#from.varint();
+    if (!this.#readTopic() || !this.#readOrigin((flags & relayedBit) !== 0)) return 'malformed';
+    this.body = this.#from.take(this.#from.varint());
+    return 'record';
+  }
+
+  #readTopic(): boolean {
+    const number = this.#from.varint();
+    if (number > 0) {
+      const known = this.#topics[number - 1];
+      if (known !== undefined) this.topic = known;
+      return known !== undefined;
+    }
+    const bytes = this.#from.take(this.#from.varint());
+    this.topic = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString();
+    this.#topics.push(this.topic);
+    return true;
+  }
+
+  #readOrigin(relayed: boolean): boolean {
+    this.origin = null;
+    if (!relayed) return true;
+    const number = this.#from.varint();
+    const origin = number > 0 ? this.#origins[number - 1] : this.#readNewOrigin();
+    this.originSequence = this.#from.varint();
+    if (origin === undefined) return false;
+    this.origin = origin;
+    return true;
+  }
+
+  #readNewOrigin(): Origin {
+    const bytes = this.#from.take(44);
+    const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
+    const origin = { key: text.slice(0, 64) as PublicKey, epoch: text.slice(64) as Epoch };
+    this.#origins.push(origin);
+    return origin;
+  }
+}

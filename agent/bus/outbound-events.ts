@@ -1,0 +1,44 @@
+import type { Epoch, PublicKey, Sequence } from '#kernel';
+import type { GapRecord, Lane, MessageRecord } from '#ring';
+import type { Ack, Reset, Welcome } from './frame.ts';
+import type { BusEvent, OutgoingRule } from './types.ts';
+
+export interface OutboundOptions {
+  readonly self: PublicKey;
+  readonly to: PublicKey;
+  readonly lane: Lane;
+  /** The present epoch of the ring here. */
+  readonly life: Epoch;
+  readonly rule: (record: MessageRecord) => OutgoingRule | null;
+  /** The cursor's value. */
+  readonly value: Uint8Array | null;
+  /** 8 random bytes as hex. */
+  readonly nonce: () => string;
+  /** Uniform in [0, 1), for jitter. */
+  readonly fraction: () => number;
+}
+
+export type OutboundEvent =
+  /** `reachable`: is there a route now? */
+  | { readonly kind: 'route'; readonly reachable: boolean }
+  /** The cursor may have something to read. */
+  | { readonly kind: 'readable' }
+  /** The answer to a `read`; `more` as the cursor says now. */
+  | { readonly kind: 'items'; readonly items: readonly (MessageRecord | GapRecord)[]; readonly more: boolean }
+  | { readonly kind: 'welcome'; readonly frame: Welcome }
+  | { readonly kind: 'ack'; readonly frame: Ack }
+  | { readonly kind: 'reset'; readonly frame: Reset }
+  /** What became of message `id`; `refused`: the overlay had no room for it. */
+  | { readonly kind: 'message'; readonly id: number; readonly became: 'received' | 'aborted' | 'refused' }
+  | { readonly kind: 'timer' };
+
+export type OutboundEffect =
+  | { readonly kind: 'send'; readonly id: number; readonly payload: Uint8Array; readonly deadlineMs: number }
+  | { readonly kind: 'abort'; readonly id: number }
+  /** Ask whether there is a route; the answer is a `route` event. */
+  | { readonly kind: 'look' }
+  | { readonly kind: 'read'; readonly maxRecords: number; readonly maxBytes: number }
+  | { readonly kind: 'rewind' }
+  | { readonly kind: 'settle'; readonly to: Sequence; readonly refused: number; readonly value: Uint8Array }
+  | { readonly kind: 'count'; readonly what: 'far-end-went-back' | 'far-end-restarted' }
+  | { readonly kind: 'report'; readonly event: BusEvent };

@@ -1,0 +1,152 @@
+import type { Env } from '#kernel';
+import { messageOf, since, unreachable } from '#kernel';
+import type { MessageId, MessageState, Overlay } from '#overlay';
+import type { Cursor, Ring } from '#ring';
+import { Outbound } from './outbound.ts';
+import type { OutboundEffect, OutboundEvent } from './outbound-events.ts';
+import { DeadlineTimer } from './timer.ts';
+import type { BusEvent, StreamOptions, StreamStatus } from './types.ts';
+
+export interface OutboundHouse {
+  readonly env: Env;
+  readonly overlay: Overlay;
+  readonly ring: Ring;
+  readonly topic: Uint8Array;
+  readonly token: () => string;
+  readonly count: (what: 'far-end-went-back' | 'far-end-restarted', stream: StreamOptions) => void;
+  readonly report: (event: BusEvent) => void;
+}
+
+/** Carries out what one outbound stream's machine wants: messages, reads and settlements. */
+export class OutboundRunner {
+  readonly stream: StreamOptions;
+  readonly #house: OutboundHouse;
+  readonly #cursor: Cursor;
+  readonly #machine: Outbound;
+  readonly #timer: DeadlineTimer;
+  readonly #messages = new Map<number, MessageId>();
+  readonly #events: OutboundEvent[] = [];
+  #running = false;
+  #stopped = false;
+
+  constructor(house: OutboundHouse, stream: StreamOptions) {
+    this.stream = stream;
+    this.#house = house;
+    this.#cursor = stream.cursor;
+    const { env, overlay, ring, token } = house;
+    this.#machine = new Outbound({
+      self: overlay.publicKey,
+      to: stream.to,
+      lane: stream.lane,
+      life: ring.epoch,
+      rule: stream.rule,
+      value: stream.cursor.value,
+      nonce: token,
+      fraction: () => env.random.fraction(),
+    });
+    this.#timer = new DeadlineTimer(
+      env.clock,
+      () => this.#machine.deadline(),
+      () => this.feed({ kind: 'timer' }),
+    );
+  }
+
+  start(): void {
+    this.feed({ kind: 'route', reachable: this.#house.overlay.reachable(this.stream.to) });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer.cancel();
+    for (const id of this.#messages.values()) this.#house.overlay.abort(id);
+    this.#messages.clear();
+  }
+
+  /** New durable records may be there. */
+  durable(): void {
+    if (this.#cursor.readable) this.feed({ kind: 'readable' });
+  }
+
+  /** Events that come while one is handled wait for their turn. */
+  feed(event: OutboundEvent): void {
+    if (this.#stopped) return;
+    this.#events.push(event);
+    if (this.#running) return;
+    this.#running = true;
+    for (let next = this.#events.shift(); next !== undefined; next = this.#events.shift()) {
+      for (const effect of this.#machine.step(next, this.#house.env.clock.now())) this.#carryOut(effect);
+    }
+    this.#running = false;
+    this.#timer.look();
+  }
+
+  status(): StreamStatus {
+    const { to, lane } = this.stream;
+    const machine = this.#machine;
+    const { state, inFlight, delivered, resent, roundTripMs, lastAckAt } = machine;
+    const lastAckAgoMs = lastAckAt === null ? null : since(lastAckAt, this.#house.env.clock.now());
+    const pending = this.#cursor.account.pending;
+    return { to, lane, state, pending, inFlight, delivered, resent, roundTripMs, lastAckAgoMs };
+  }
+
+  #carryOut(effect: OutboundEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#send(effect.id, effect.payload, effect.deadlineMs);
+        break;
+      case 'abort':
+        this.#abort(effect.id);
+        break;
+      case 'look':
+        this.start();
+        break;
+      case 'read':
+        this.#read(effect.maxRecords, effect.maxBytes);
+        break;
+      case 'rewind':
+        this.#cursor.rewind();
+        break;
+      case 'settle':
+        this.#cursor.settle(effect.to, effect.refused, effect.value);
+        break;
+      case 'count':
+        this.#house.count(effect.what, this.stream);
+        break;
+      case 'report':
+        this.#house.report(effect.event);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #send(id: number, payload: Uint8Array, deadlineMs: number): void {
+    let ended = false;
+    const changed = (state: MessageState): void => {
+      if (ended || (state !== 'received' && state !== 'aborted' && state !== 'read')) return;
+      ended = true;
+      this.#messages.delete(id);
+      this.feed({ kind: 'message', id, became: state === 'aborted' ? 'aborted' : 'received' });
+    };
+    const { overlay, topic } = this.#house;
+    const sent = overlay.send({ to: this.stream.to, topic, payload, replyTo: null, deadlineMs, changed });
+    if (sent === null) this.feed({ kind: 'message', id, became: 'refused' });
+    else if (!ended) this.#messages.set(id, sent);
+  }
+
+  #abort(id: number): void {
+    const sent = this.#messages.get(id);
+    this.#messages.delete(id);
+    if (sent !== undefined) this.#house.overlay.abort(sent);
+  }
+
+  #read(maxRecords: number, maxBytes: number): void {
+    this.#cursor.read(maxRecords, maxBytes).then(
+      (items) => this.feed({ kind: 'items', items, more: this.#cursor.readable }),
+      (error: unknown) => {
+        if (!this.#stopped) this.#house.env.log.warn('stream-read-refused', { why: messageOf(error) });
+        this.feed({ kind: 'items', items: [], more: false });
+      },
+    );
+  }
+}

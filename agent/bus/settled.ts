@@ -1,0 +1,37 @@
+import { constant, hex, isRefusal, layout, u8, u64 } from '#codec';
+import type { Epoch } from '#kernel';
+import { sequence } from '#kernel';
+import type { Welcome } from './frame.ts';
+import type { Position } from './position.ts';
+import { streamStart } from './position.ts';
+
+/** What a stream keeps in its cursor's value: where the far end has it durable, and how much it had refused by then. */
+export interface Settled {
+  readonly place: Position;
+  readonly refused: number;
+}
+
+const settledLayout = layout('bus.settled', {
+  version: constant(u8, 1),
+  epoch: hex<Epoch>(12),
+  sequence: u64,
+  ordinal: u64,
+  refused: u64,
+});
+
+export const encodeSettled = ({ place, refused }: Settled): Uint8Array => settledLayout.encode({ ...place, refused });
+
+/** A value that is none, or of another version, means the start of the stream: the far end knows better. */
+export function decodeSettled(value: Uint8Array | null): Settled {
+  const kept = settledLayout.decode(value ?? new Uint8Array(0));
+  if (isRefusal(kept)) return { place: streamStart, refused: 0 };
+  const { epoch, ordinal, refused } = kept;
+  return { place: { epoch, sequence: sequence(kept.sequence), ordinal }, refused };
+}
+
+/** The far end knows less than it has acknowledged: an older image was restored there, or its ring is new. */
+export function wentBack(frame: Welcome, settled: Settled): boolean {
+  const { place, refused } = settled;
+  const behind = frame.placeSequence < place.sequence;
+  return frame.refused < refused || (behind && (frame.placeEpoch === place.epoch || frame.placeSequence === 0));
+}
