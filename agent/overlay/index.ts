@@ -1,3 +1,4 @@
+export { createOverlay } from './node.ts';
 export type {
   AnnouncedMessage,
   MessageId,

@@ -1,0 +1,322 @@
+import { hexOf } from '#codec';
+import { type Identity, subnetOf } from '#crypto';
+import type { Address, Endpoint, Env, Instant, PublicKey, Subnet } from '#kernel';
+import { unreachable } from '#kernel';
+import { Alarm } from './alarm.ts';
+import { Counts } from './counts.ts';
+import { isPublicKey, Keys } from './keys.ts';
+import { MessageMachine } from './message/machine.ts';
+import { defaultGateOptions } from './peer/gate.ts';
+import type { Peer } from './peer/peer.ts';
+import { defaultPeersOptions, Peers } from './peer/peers.ts';
+import { RouterMachine } from './router/router.ts';
+import { defaultRouterOptions, infinite, type RouterEffect, type RouterEvent, type RouterId } from './router/types.ts';
+import { Traffic } from './traffic.ts';
+import type {
+  MessageId,
+  MessageStatus,
+  OutgoingMessage,
+  Overlay,
+  OverlayCounters,
+  OverlayOptions,
+  PeerStatus,
+  RouteStatus,
+} from './types.ts';
+import type { Control } from './wire/control.ts';
+import { plaintextKind } from './wire/data.ts';
+
+const routerIdRandomBytes = 6;
+
+/** A Mycelium node (WIRE.md) of the given identity. Nothing happens before `start`. */
+export function createOverlay(env: Env, identity: Identity, options: OverlayOptions): Overlay {
+  return new OverlayNode(env, identity, options);
+}
+
+type RouteListener = (to: PublicKey, reachable: boolean) => void;
+
+/** Where links, router, data path and messages meet: it only passes on. */
+class OverlayNode implements Overlay {
+  readonly #env: Env;
+  readonly #identity: Identity;
+  readonly #options: OverlayOptions;
+  readonly #counts = new Counts();
+  readonly #keys: Keys;
+  readonly #peers: Peers;
+  readonly #router: RouterMachine;
+  readonly #routerAlarm: Alarm;
+  readonly #traffic: Traffic;
+  readonly #trafficAlarm: Alarm;
+  readonly #messages: MessageMachine;
+  readonly #messageAlarm: Alarm;
+  readonly #routeListeners = new Set<RouteListener>();
+  #running = false;
+
+  constructor(env: Env, identity: Identity, options: OverlayOptions) {
+    const { clock, random } = env;
+    const now = clock.now();
+    this.#env = env;
+    this.#identity = identity;
+    this.#options = options;
+    this.#keys = new Keys(identity);
+    const routerId = `${identity.publicKey}0000${hexOf(random.bytes(routerIdRandomBytes))}` as unknown as RouterId;
+    const routerOptions = { ...defaultRouterOptions, transit: options.transit };
+    this.#router = new RouterMachine(identity.subnet, routerId, routerOptions, now);
+    this.#routerAlarm = new Alarm(clock, () => this.#route({ kind: 'timer' }));
+    this.#traffic = this.#makeTraffic(now);
+    this.#trafficAlarm = new Alarm(clock, (at) => {
+      this.#traffic.sweep(at);
+      this.#trafficAlarm.set(this.#traffic.deadline());
+    });
+    this.#peers = this.#makePeers();
+    this.#messages = new MessageMachine(
+      {},
+      { transmit: (to, body) => this.#transmit(to, body), received: options.received, admit: options.admit },
+      random,
+    );
+    this.#messageAlarm = new Alarm(clock, (at) => {
+      this.#messages.tick(at);
+      this.#messageAlarm.set(this.#messages.deadline());
+    });
+    for (const endpoint of options.peers) this.#peers.add(endpoint);
+  }
+
+  get publicKey(): PublicKey {
+    return this.#identity.publicKey;
+  }
+
+  get address(): Address {
+    return this.#identity.address;
+  }
+
+  get listening(): readonly Endpoint[] {
+    return this.#peers.listening;
+  }
+
+  async start(): Promise<void> {
+    this.#running = true;
+    this.#routerAlarm.set(this.#router.deadline());
+    await this.#peers.start(this.#options.listen);
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#running) return;
+    this.#messages.close(this.#now());
+    this.#running = false;
+    for (const alarm of [this.#routerAlarm, this.#trafficAlarm, this.#messageAlarm]) alarm.cancel();
+    await this.#peers.stop();
+  }
+
+  send(message: OutgoingMessage): MessageId | null {
+    const to = isPublicKey(message.to) ? this.#keys.name(message.to) : message.to;
+    const id = this.#messages.send(message, to, this.#now());
+    this.#messageAlarm.set(this.#messages.deadline());
+    return id;
+  }
+
+  abort(id: MessageId): void {
+    this.#messages.abort(id, this.#now());
+  }
+
+  markRead(id: MessageId): void {
+    this.#messages.markRead(id, this.#now());
+  }
+
+  messageStatus(id: MessageId): MessageStatus | undefined {
+    return this.#messages.status(id, this.#now());
+  }
+
+  peers(): readonly PeerStatus[] {
+    return this.#peers.status(this.#now());
+  }
+
+  addPeer(endpoint: Endpoint): void {
+    this.#peers.add(endpoint);
+  }
+
+  removePeer(endpoint: Endpoint): boolean {
+    return this.#peers.remove(endpoint);
+  }
+
+  routes(): readonly RouteStatus[] {
+    return [...this.#router.routes()].flatMap(({ subnet, selected, routes }) =>
+      [...routes.values()].map((route) => ({
+        subnet,
+        publicKey: route.routerId.slice(0, 64) as unknown as PublicKey,
+        nextHop: this.#peers.get(route.peer)?.status(this.#now()).endpoint ?? 'gone',
+        metric: route.metric === infinite ? 'infinite' : route.metric,
+        seqno: route.seqno,
+        selected: route === selected,
+      })),
+    );
+  }
+
+  queriedSubnets(): readonly { readonly subnet: Subnet; readonly expiresInMs: number }[] {
+    const now = this.#now();
+    return [...this.#router.queries(now)].map(([subnet, expires]) => ({ subnet, expiresInMs: expires - now }));
+  }
+
+  keyOf(address: Address): PublicKey | undefined {
+    const subnet = subnetOf(address);
+    return subnet === this.#identity.subnet ? this.#identity.publicKey : this.#router.keyOf(subnet);
+  }
+
+  reachable(to: PublicKey): boolean {
+    const subnet = subnetOf(this.#keys.name(to));
+    if (subnet === this.#identity.subnet || this.#router.nextHop(subnet, this.#now()) !== null) return true;
+    this.#route({ kind: 'wanted', subnet });
+    return false;
+  }
+
+  onRoute(listener: RouteListener): () => void {
+    this.#routeListeners.add(listener);
+    return () => this.#routeListeners.delete(listener);
+  }
+
+  get counters(): OverlayCounters {
+    return {
+      ...this.#counts.all(),
+      ...this.#router.counters(),
+      ...this.#messages.counters,
+      links_open: this.#peers.openCount,
+      packets_waiting_for_key: this.#traffic.waitingForKeys,
+    };
+  }
+
+  #now(): Instant {
+    return this.#env.clock.now();
+  }
+
+  #makeTraffic(now: Instant): Traffic {
+    const ways = {
+      nextHop: (subnet: Subnet, at: Instant) => this.#router.nextHop(subnet, at),
+      wasLost: (subnet: Subnet, at: Instant) => this.#router.wasLost(subnet, at),
+      keyOf: (subnet: Subnet) => this.#router.keyOf(subnet),
+      want: (subnet: Subnet) => this.#route({ kind: 'wanted', subnet }),
+      hold: (subnet: Subnet, frame: Parameters<Peer['sendData']>[0]) => this.#route({ kind: 'hold', subnet, frame }),
+      send: (peer: Peer['id'], frame: Parameters<Peer['sendData']>[0]) =>
+        this.#peers.get(peer)?.sendData(frame) ?? false,
+    };
+    const deliveries = {
+      message: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
+        this.#messages.packet(from, to, body, this.#now()),
+      icmp: (from: PublicKey, icmp: { readonly reason: string; readonly destination: Address }) => {
+        this.#env.log.debug('packet-died', () => ({
+          router: from,
+          reason: icmp.reason,
+          destination: icmp.destination,
+        }));
+      },
+    };
+    const { random } = this.#env;
+    const { transit } = this.#options;
+    return new Traffic(this.#identity, this.#keys, ways, deliveries, { transit, random, counts: this.#counts, now });
+  }
+
+  #makePeers(): Peers {
+    return new Peers(
+      this.#env,
+      { ...defaultPeersOptions, gate: defaultGateOptions },
+      {
+        up: (peer) => this.#peerUp(peer),
+        down: (peer, why) => this.#peerDown(peer, why),
+        costChanged: (peer, cost) => this.#route({ kind: 'cost-changed', peer: peer.id, cost }),
+        batch: (isBegin) => this.#batch(isBegin),
+        data: (peer, frame) => this.#traffic.receive(peer.id, frame, this.#now()),
+        control: (peer, packet) => this.#control(peer, packet),
+        count: (what) => this.#counts.add(what),
+      },
+    );
+  }
+
+  #peerUp(peer: Peer): void {
+    const { host, port } = peer.endpoint;
+    this.#counts.add('links_opened');
+    this.#env.log.info('peer-up', { host, port, kind: peer.kind });
+    this.#route({ kind: 'peer-up', peer: peer.id, cost: peer.cost });
+  }
+
+  #peerDown(peer: Peer, why: string): void {
+    const { host, port } = peer.endpoint;
+    this.#counts.add('links_closed');
+    this.#counts.add('rx_bytes', peer.rxBytes);
+    this.#counts.add('tx_bytes', peer.txBytes);
+    this.#env.log.info('peer-down', { host, port, kind: peer.kind, why, afterMs: Math.round(peer.stoodForMs) });
+    this.#route({ kind: 'peer-down', peer: peer.id });
+  }
+
+  /** What one read brings is answered together. */
+  #batch(isBegin: boolean): void {
+    if (isBegin) this.#messages.hold();
+    else {
+      this.#messages.release();
+      this.#messageAlarm.set(this.#messages.deadline());
+      this.#trafficAlarm.set(this.#traffic.deadline());
+    }
+  }
+
+  #control(peer: Peer, packet: Control): void {
+    switch (packet.kind) {
+      case 'update':
+        return this.#route({ kind: 'update', peer: peer.id, update: packet });
+      case 'route-request':
+        return this.#route({ kind: 'route-request', peer: peer.id, request: packet });
+      case 'seqno-request':
+        return this.#route({ kind: 'seqno-request', peer: peer.id, request: packet });
+      case 'hello':
+      case 'ihu':
+        return;
+      default:
+        return unreachable(packet);
+    }
+  }
+
+  #route(event: RouterEvent): void {
+    if (!this.#running) return;
+    for (const effect of this.#router.step(event, this.#now())) this.#apply(effect);
+    this.#routerAlarm.set(this.#router.deadline());
+  }
+
+  #apply(effect: RouterEffect): void {
+    switch (effect.kind) {
+      case 'send':
+        this.#peers.get(effect.peer)?.sendControl(effect.packet);
+        break;
+      case 'release':
+        if (this.#peers.get(effect.peer)?.sendData(effect.frame) !== true) this.#counts.add('dropped_link_full');
+        break;
+      case 'dropped':
+        this.#traffic.expired(effect.frame, effect.why, this.#now());
+        break;
+      case 'route-changed':
+        this.#routeChanged(effect.subnet, effect.key, effect.reachable);
+        break;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  #routeChanged(subnet: Subnet, key: PublicKey, reachable: boolean): void {
+    const now = this.#now();
+    if (reachable) {
+      this.#traffic.keyFound(subnet, now);
+      this.#messages.routeFound(subnet, now);
+      this.#messageAlarm.set(this.#messages.deadline());
+    }
+    for (const listener of this.#routeListeners) listener(key, reachable);
+  }
+
+  /** A message to this node itself does not leave it, and comes back only after the call that sent it. */
+  #transmit(to: Address, body: Uint8Array): void {
+    if (!this.#running) return;
+    if (subnetOf(to) !== this.#identity.subnet) {
+      this.#traffic.send(to, plaintextKind.message, body, this.#now());
+      return;
+    }
+    const { publicKey: key, address } = this.#identity;
+    this.#env.clock.soon(() => {
+      if (!this.#running) return;
+      this.#messages.packet({ key, address }, to, body, this.#now());
+      this.#messageAlarm.set(this.#messages.deadline());
+    });
+  }
+}
