@@ -4,6 +4,7 @@ import { version } from './version.ts';
 
 /** The `hypha` command. Every command's code is loaded only when it is asked for. */
 export async function main(args: readonly string[]): Promise<void> {
+  process.stdout.on('error', leaveQuietly);
   try {
     await makeProgram().parseAsync(args.length === 0 ? ['--help'] : [...args], { from: 'user' });
   } catch (error) {
@@ -147,3 +148,10 @@ function command(parent: Command, name: string, what: string, example: string): 
     .option('--data <directory>', 'state directory')
     .addHelpText('after', `\nExample:\n  ${example}`);
 }
+
+/** Nobody reads on (`hypha … | head`). */
+function leaveQuietly(): void {
+  process.exit();
+}
+
+if (import.meta.main) await main(process.argv.slice(2));
