@@ -1,5 +1,5 @@
-/** Tests that take long or need root end in `.long.test.ts`; they run with HYPHA_LONG=1, as scripts/test does. */
-const long = process.env.HYPHA_LONG === '1';
+/** Tests that take long or need root end in `.long.test.ts`; they run with LONG_TESTS=1, as scripts/test does. */
+const long = process.env.LONG_TESTS === '1';
 
 export default {
   extensions: ['ts'],

@@ -25,7 +25,7 @@ add(await runTests('ava --tap'));
 if (!quick) {
   console.log('# long tests, one at a time');
   if (globSync('test/**/*.long.test.ts', { cwd: root }).length > 0) {
-    add(await runTests("HYPHA_LONG=1 ava --tap --concurrency 1 'test/**/*.long.test.ts'"));
+    add(await runTests("LONG_TESTS=1 ava --tap --concurrency 1 'test/**/*.long.test.ts'"));
   }
   for (const step of longSteps) if (existsSync(`${root}${step.file}`)) add(await runWhole(step));
 }
