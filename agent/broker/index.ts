@@ -1,1 +1,2 @@
-export type { Broker, BrokerOptions, BrokerStatus, StoredMessage } from './types.ts';
+export { createBroker } from './broker.ts';
+export type { Broker, BrokerCounter, BrokerLimits, BrokerOptions, BrokerStatus, StoredMessage } from './types.ts';

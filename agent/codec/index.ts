@@ -17,5 +17,14 @@ export {
 export { bufferOver, bytesOfHex, hexOf } from './hex.ts';
 export type { Explained, Shape } from './layout.ts';
 export { Layout, layout } from './layout.ts';
-export type { MessageProperties, Publication } from './publication.ts';
+export type { MessageProperties, PropertyScan, Publication } from './publication.ts';
+export {
+  decodeBody,
+  encodeBody,
+  payloadOffset,
+  readVarint,
+  scanProperties,
+  varintLength,
+  writeVarint,
+} from './publication.ts';
 export { isRefusal, Refusal } from './refusal.ts';
