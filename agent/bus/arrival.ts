@@ -1,3 +1,4 @@
+import { payloadOffset, readVarint, scanProperties } from '#codec';
 import type { Epoch, PublicKey, Sequence } from '#kernel';
 import { isTopicName, milliseconds, sequence } from '#kernel';
 import type { DropReason, Lane, NewMessage, Provenance } from '#ring';
@@ -161,10 +162,10 @@ class Sorter {
     this.#lastSequence = last;
   }
 
-  /** Not a loop, not out of hops, and accepted on that topic. */
+  /** Not a loop, not out of hops, a publication, and accepted on that topic. */
   #welcome(): boolean {
-    const { origin, hops, topic } = this.#reader;
-    if (hops === 0 || origin?.key === this.#port.self) return false;
+    const { origin, hops, topic, body } = this.#reader;
+    if (hops === 0 || origin?.key === this.#port.self || !isPublication(body)) return false;
     if (topic !== this.#topic) {
       this.#topic = topic;
       this.#topicAccepted = isTopicName(topic) && this.#port.accepts(topic);
@@ -191,4 +192,13 @@ export function deliveredOf(messages: readonly NewMessage[], first: Sequence): D
     body: message.body,
     provenance: message.provenance as Provenance,
   }));
+}
+
+/** What is stored here is given to local clients: properties that no client may get do not come in. */
+function isPublication(body: Uint8Array): boolean {
+  if (body[0] === 0) return true;
+  const payloadAt = payloadOffset(body);
+  if (payloadAt < 0) return false;
+  const scan = scanProperties(body, readVarint(body, 0, body.length) & 7, payloadAt);
+  return scan !== null && scan.aliasAt < 0;
 }

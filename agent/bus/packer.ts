@@ -12,6 +12,7 @@ export const batchRecords = 256;
 export const batchBytes = 48 * 1024;
 /** Hops of a record that is born here, the first included. */
 export const hopLimit = 8;
+const endsKept = 32;
 const topicLimitBytes = 65_535;
 
 /** A batch that is ready to go. */
@@ -52,6 +53,9 @@ export class Packer {
   readonly #life: Epoch;
   readonly #rule: (record: MessageRecord) => OutgoingRule | null;
   readonly #items = new ItemWriter();
+  readonly #start: Position;
+  /** Where the last batches ended, more of them than can be under way. */
+  #ends: Position[] = [];
   #place: Position;
   #number = 0;
   #epoch: Epoch | null = null;
@@ -74,7 +78,9 @@ export class Packer {
     this.#course = course;
     this.#token = token;
     this.#life = life;
+    this.#start = place;
     this.#place = place;
+    this.#last = place.sequence;
     this.#ordinal = place.ordinal;
     this.#rule = rule;
   }
@@ -123,15 +129,25 @@ export class Packer {
     this.ready.push({ number: this.#number, payload, first: this.#first, last, records: this.#records });
     this.#number++;
     this.#place = last;
+    this.#ends.push(last);
+    if (this.#ends.length > endsKept) this.#ends.shift();
     this.#begin();
   }
 
+  /** Of what the ring has dropped, some may have been packed before it was: that is no gap for the far end. */
   #addGap(gap: GapRecord): void {
-    if (gap.count === 0) return;
+    const count = gap.count - this.#packedSince(gap.from);
+    if (count <= 0 || gap.to <= this.#last) return;
     this.#open(gap.to);
-    this.#items.addGap(gap);
-    this.#ordinal += gap.count;
+    this.#items.addGap({ ...gap, count });
+    this.#ordinal += count;
     this.#last = gap.to;
+  }
+
+  /** Items of this session from `from` on. A ring drops from a settled place on, and those are ends of batches. */
+  #packedSince(from: Sequence): number {
+    const before = this.#ends.findLast((end) => end.sequence < from) ?? this.#start;
+    return this.#ordinal - before.ordinal;
   }
 
   #addRecord(record: MessageRecord): void {

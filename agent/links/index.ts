@@ -1,0 +1,12 @@
+export type { LinksPorts } from './links.ts';
+export { createLinks } from './links.ts';
+export type {
+  AcceptRule,
+  ArrivedMessage,
+  LinkCounters,
+  LinkRule,
+  LinkState,
+  Links,
+  LinksOptions,
+  LinkView,
+} from './types.ts';

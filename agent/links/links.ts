@@ -1,0 +1,151 @@
+import type { Bus, BusEvent, BusOptions, Delivered } from '#bus';
+import { decodeBody } from '#codec';
+import type { Env, PublicKey, Timer } from '#kernel';
+import { after, messageOf, seconds, topicMatches } from '#kernel';
+import type { Lane, Ring } from '#ring';
+import type { Flow } from './flow.ts';
+import { cursorPrefix, flowsOf, viewsOf } from './flow.ts';
+import { Gate } from './gate.ts';
+import type { ArrivedMessage, LinkCounters, LinkState, Links, LinksOptions, LinkView } from './types.ts';
+
+export interface LinksPorts {
+  readonly env: Pick<Env, 'clock' | 'log'>;
+  readonly ring: Ring;
+}
+
+const laneNames = ['urgent', 'normal', 'bulk'] as const;
+const publishEvery = seconds(1);
+
+/**
+ * Which topics go to which contact, and what may come in: cursors and streams out of `[[link]]`, decisions out of
+ * `[[accept]]`. Nothing echoes: a cursor leaves out what was born at, or came by way of, its own contact.
+ */
+export function createLinks(ports: LinksPorts, options: LinksOptions): Links {
+  return new ConfiguredLinks(ports, options);
+}
+
+class ConfiguredLinks implements Links {
+  readonly port: BusOptions;
+  readonly counters: LinkCounters = { unreadable: 0, lost: 0, abandoned: 0 };
+  readonly #ports: LinksPorts;
+  readonly #options: LinksOptions;
+  readonly #flows: readonly Flow[];
+  readonly #views: readonly LinkView[];
+  #bus: Bus | null = null;
+  #timer: Timer | null = null;
+  readonly #flowing = new Map<string, boolean>();
+
+  constructor(ports: LinksPorts, options: LinksOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#flows = flowsOf(options.links, options.contacts);
+    this.#views = viewsOf(options.links, options.contacts);
+    const gate = new Gate(options.accepts, options.contacts, new Set(this.#flows.map((flow) => flow.to)));
+    this.port = {
+      accepts: (from, topic) => gate.accepts(from, topic),
+      knows: (from) => gate.knows(from),
+      delivered: (records) => this.#arrived(records),
+      gap: (from, lane, count, reason) => this.#gap(from, lane, count, reason),
+      event: (event) => this.#event(event),
+    };
+  }
+
+  start(bus: Bus): void {
+    this.#bus = bus;
+    this.#sweep();
+    for (const { to, lane, cursor, filters, ruleFor } of this.#flows) {
+      const opened = this.#ports.ring.cursor({ name: cursor, filters, except: to, from: 'now' });
+      bus.open({ to, lane, cursor: opened, rule: (record) => ruleFor(record.topic) });
+    }
+    this.#publishSoon();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#bus = null;
+  }
+
+  views(): readonly LinkView[] {
+    return this.#views;
+  }
+
+  state({ to, publicKey, lane, cursor }: LinkView): LinkState {
+    const stream = this.#bus?.streams().find((one) => one.to === publicKey && one.lane === lane);
+    const account = this.#ports.ring.cursors().find((one) => one.name === cursor)?.account;
+    const { full = 0, damaged = 0, expired = 0, refused = 0 } = account?.dropped ?? {};
+    return {
+      to,
+      lane: laneNames[lane],
+      state: stream?.state ?? 'idle',
+      pending: account?.pending ?? 0,
+      delivered: account?.settled ?? 0,
+      dropped: full + damaged + expired + refused,
+    };
+  }
+
+  passesQos0(topic: string): boolean {
+    const taking = this.#options.links.filter(({ topics }) => topics.some((filter) => topicMatches(filter, topic)));
+    return taking.length > 0 && taking.every((rule) => rule.qos0 === 'pass');
+  }
+
+  /** A link that is no longer configured owes nothing more: what was pending counts as refused, and is said aloud. */
+  #sweep(): void {
+    const { ring, env } = this.#ports;
+    const owned = new Set(this.#flows.map((flow) => flow.cursor));
+    for (const { name, open, account } of ring.cursors()) {
+      if (!name.startsWith(cursorPrefix) || owned.has(name) || open) continue;
+      this.counters.abandoned += account.pending;
+      env.log.warn('link-removed', { cursor: name, abandonedRecords: account.pending });
+      ring.cursor({ name, filters: [], except: null, from: 'now' }).remove();
+    }
+  }
+
+  #arrived(records: readonly Delivered[]): void {
+    const messages: ArrivedMessage[] = [];
+    for (const { sequence, topic, qos, retain, body } of records) {
+      const content = this.#content(body);
+      if (content !== null) messages.push({ sequence, publication: { topic, qos, retain, ...content } });
+    }
+    if (messages.length > 0) this.#options.deliver(messages);
+  }
+
+  #content(body: Uint8Array): ReturnType<typeof decodeBody> | null {
+    try {
+      return decodeBody(body);
+    } catch (error) {
+      this.counters.unreadable++;
+      this.#ports.env.log.debug('unreadable-body', () => ({ why: messageOf(error) }));
+      return null;
+    }
+  }
+
+  #gap(from: PublicKey, lane: Lane, count: number, reason: string): void {
+    this.counters.lost += count;
+    this.#ports.env.log.warn('records-lost', { from, lane: laneNames[lane], count, reason });
+  }
+
+  #event(event: BusEvent): void {
+    if (event.kind === 'acked' || event.kind === 'drained' || event.kind === 'sent') this.#publishSoon();
+  }
+
+  /** Only whether it flows is news: a link that carries `hypha/#` would else tell of its own telling for ever. */
+  #publishSoon(): void {
+    if (this.#timer !== null || this.#options.publish === undefined || this.#bus === null) return;
+    const { clock } = this.#ports.env;
+    this.#timer = clock.at(after(clock.now(), publishEvery), () => {
+      this.#timer = null;
+      this.#publish();
+    });
+  }
+
+  #publish(): void {
+    for (const view of this.#views) {
+      const state = this.state(view);
+      const flows = state.state !== 'waiting';
+      if (this.#flowing.get(view.name) === flows) continue;
+      this.#flowing.set(view.name, flows);
+      this.#options.publish?.(`hypha/links/${view.name}`, state);
+    }
+  }
+}

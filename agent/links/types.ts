@@ -1,0 +1,85 @@
+import type { Bus, BusOptions } from '#bus';
+import type { Publication } from '#codec';
+import type { PublicKey, Sequence } from '#kernel';
+import type { Lane } from '#ring';
+
+/** A `[[link]]`: which topics go to which contact. */
+export interface LinkRule {
+  /** In `hypha/links/NAME` and in figures. */
+  readonly name: string;
+  /** The contact's name. */
+  readonly to: string;
+  readonly topics: readonly string[];
+  /** Put in front of the topic at the far end. */
+  readonly prefix: string;
+  readonly lane: Lane;
+  /** QoS across the link is the lower of this and the publisher's. */
+  readonly qos: 0 | 1 | 2;
+  /** "pass": QoS 0 publishes that no other link stores need not be stored. */
+  readonly qos0: 'store' | 'pass';
+  /** False strips the retain flag. */
+  readonly retain: boolean;
+}
+
+/** An `[[accept]]`: what may come in from a contact (`*`: any contact). `{contact}` stands for the sender's name. */
+export interface AcceptRule {
+  readonly from: string;
+  readonly topics: readonly string[];
+}
+
+/** One configured link, as shown and counted. Links to one contact on one lane share a cursor and its figures. */
+export interface LinkView {
+  readonly name: string;
+  readonly to: string;
+  readonly publicKey: PublicKey;
+  readonly lane: Lane;
+  readonly topics: readonly string[];
+  readonly cursor: string;
+}
+
+/** What `hypha/links/NAME` says, as JSON. */
+export interface LinkState {
+  readonly to: string;
+  readonly lane: 'urgent' | 'normal' | 'bulk';
+  readonly state: 'idle' | 'sending' | 'waiting';
+  readonly pending: number;
+  readonly delivered: number;
+  readonly dropped: number;
+}
+
+export interface LinkCounters {
+  /** Records that came in with a body that is no publication; stored, but handed to nobody. */
+  unreadable: number;
+  /** Records lost on the way to here, as the far ends say. */
+  lost: number;
+  /** Records that were still owed to links that are no longer configured. */
+  abandoned: number;
+}
+
+export interface ArrivedMessage {
+  readonly sequence: Sequence;
+  readonly publication: Publication;
+}
+
+export interface LinksOptions {
+  readonly links: readonly LinkRule[];
+  readonly accepts: readonly AcceptRule[];
+  readonly contacts: ReadonlyMap<string, PublicKey>;
+  /** Messages that have come in and are durable here: for the broker's live subscribers. */
+  readonly deliver: (messages: readonly ArrivedMessage[]) => void;
+  /** Publishes what `hypha/links/NAME` says, retained: when a link begins or ceases to flow, at most once a second. */
+  readonly publish?: (topic: string, state: LinkState) => void;
+}
+
+export interface Links {
+  /** What the bus asks and tells. */
+  readonly port: BusOptions;
+  /** Opens the cursors and streams on the bus, sweeps cursors of links that are gone. Before the bus starts. */
+  start(bus: Bus): void;
+  stop(): void;
+  views(): readonly LinkView[];
+  state(view: LinkView): LinkState;
+  /** True when every link that takes this topic lets QoS 0 pass unstored. */
+  passesQos0(topic: string): boolean;
+  readonly counters: Readonly<LinkCounters>;
+}

@@ -1,0 +1,153 @@
+import test from 'ava';
+import fc from 'fast-check';
+import { isRefusal } from '#codec';
+import { sequence } from '#kernel';
+import type { GapRecord, MessageRecord } from '#ring';
+import { batchHeadBytes, batchLayout, openFrame } from '../../agent/bus/frame.ts';
+import { ItemReader } from '../../agent/bus/item-reader.ts';
+import { ItemWriter } from '../../agent/bus/item-writer.ts';
+import { hopsOf, Packer } from '../../agent/bus/packer.ts';
+import { streamStart } from '../../agent/bus/position.ts';
+import { VarintReader, writeVarint } from '../../agent/bus/varint.ts';
+import { anyRecord, epoch, gapOf, keyA, keyB, reading } from './samples.ts';
+
+const plain = { prefix: '', maxQos: 2, retain: true } as const;
+const course = { from: keyA, to: keyB, lane: 1 } as const;
+
+test('a varint carries every number below 2^53 in at most eight bytes', (t) => {
+  fc.assert(
+    fc.property(fc.oneof(fc.nat(), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })), (value) => {
+      const bytes = new Uint8Array(8);
+      const end = writeVarint(bytes, 0, value);
+      const reader = new VarintReader(bytes.subarray(0, end), 0);
+      t.is(reader.varint(), value);
+      t.false(reader.bad);
+      const short = new VarintReader(bytes.subarray(0, end - 1), 0);
+      short.varint();
+      t.true(short.bad);
+    }),
+  );
+});
+
+/** Steps make the sequences; every few items one is a gap. */
+const anyItems = fc
+  .array(fc.tuple(anyRecord, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 0, max: 9 })), { maxLength: 40 })
+  .map((drawn) => {
+    let at = 0;
+    return drawn.map(([record, step, gap]): MessageRecord | GapRecord => {
+      at += step;
+      return gap === 0 ? gapOf(at - step + 1, at, step, 'expired') : { ...record, sequence: sequence(at) };
+    });
+  });
+
+test('what is written into a batch is what is read out of it', (t) => {
+  fc.assert(
+    fc.property(anyItems, fc.constantFrom('', 'gateway-7/'), fc.constantFrom(0, 1, 2), (items, prefix, maxQos) => {
+      const writer = new ItemWriter();
+      writer.begin(0);
+      for (const item of items) {
+        if (item.kind === 'gap') writer.addGap(item);
+        else writer.addRecord(item, { prefix, maxQos, retain: true }, hopsOf(item));
+      }
+      const reader = new ItemReader(writer.take().subarray(batchHeadBytes), writer.count, 0);
+      for (const item of items) {
+        t.is(reader.next(), item.kind === 'gap' ? 'gap' : 'record');
+        if (item.kind === 'gap') {
+          t.deepEqual([reader.sequence, reader.gapCount, reader.gapReason], [item.to, item.count, item.reason]);
+          continue;
+        }
+        t.deepEqual(
+          [reader.sequence, reader.topic, reader.qos, reader.retain, reader.latest, reader.ageMs, reader.hops],
+          [
+            item.sequence,
+            prefix + item.topic,
+            Math.min(item.qos, maxQos),
+            item.retain,
+            item.latest,
+            item.age,
+            hopsOf(item),
+          ],
+        );
+        t.deepEqual(Buffer.from(reader.body), Buffer.from(item.body));
+        t.is(reader.origin?.key, item.provenance?.origin);
+        t.is(reader.origin?.epoch, item.provenance?.epoch);
+        if (item.provenance !== null) t.is(reader.originSequence, item.provenance.sequence);
+      }
+      t.is(reader.next(), 'end');
+    }),
+  );
+});
+
+test('a link that strips retain strips what would make or remove a retained message too', (t) => {
+  const writer = new ItemWriter();
+  writer.begin(0);
+  writer.addRecord(reading(1, { retain: true, latest: 'set' }), { ...plain, retain: false }, 8);
+  const reader = new ItemReader(writer.take().subarray(batchHeadBytes), 1, 0);
+  t.is(reader.next(), 'record');
+  t.deepEqual([reader.retain, reader.latest], [false, 'none']);
+});
+
+test('garbage as the items of a batch is refused without a throw', (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(300), (bytes, count) => {
+      const reader = new ItemReader(bytes, count, 0);
+      let steps = 0;
+      for (let item = reader.next(); item === 'record' || item === 'gap'; item = reader.next()) steps++;
+      t.true(steps <= count);
+    }),
+  );
+});
+
+test('a batch cut short anywhere is malformed, never misread', (t) => {
+  const writer = new ItemWriter();
+  writer.begin(0);
+  for (let at = 1; at <= 5; at++) writer.addRecord(reading(at), plain, 8);
+  const items = writer.take().subarray(batchHeadBytes);
+  for (let length = 0; length < items.length; length++) {
+    const reader = new ItemReader(items.subarray(0, length), 5, 0);
+    let item = reader.next();
+    while (item === 'record') item = reader.next();
+    t.is(item, 'malformed', `${length} bytes`);
+  }
+});
+
+test('a packer makes batches of one epoch, bounded, each saying what came before it', (t) => {
+  const packer = new Packer(course, '1'.repeat(16), epoch(9), streamStart, () => plain);
+  const items = Array.from({ length: 700 }, (_, index) =>
+    reading(index * 3 + 1, { epoch: epoch(index < 300 ? 1 : 2) }),
+  );
+  packer.add(items);
+  packer.close();
+  let previous = { epoch: streamStart.epoch as string, sequence: 0, ordinal: 0 };
+  const seen: number[] = [];
+  for (const packed of packer.ready) {
+    const frame = openFrame(packed.payload);
+    const batch = frame === null ? null : batchLayout.decode(frame.body);
+    if (batch === null || isRefusal(batch)) return t.fail(String(batch));
+    t.deepEqual([batch.previousEpoch, batch.previousSequence, batch.previousOrdinal], Object.values(previous));
+    t.true(batch.count <= 256);
+    const reader = new ItemReader(batch.items, batch.count, batch.before);
+    while (reader.next() === 'record') seen.push(reader.sequence);
+    previous = packed.last;
+  }
+  t.deepEqual(
+    seen,
+    items.map((item) => item.sequence),
+  );
+  t.deepEqual(
+    packer.ready.map((packed) => packed.last.epoch),
+    [epoch(1), epoch(1), epoch(2), epoch(2)],
+  );
+  return undefined;
+});
+
+test('a record without hops, or that no link takes, is skipped and accounted for', (t) => {
+  const packer = new Packer(course, '1'.repeat(16), epoch(9), streamStart, (record) =>
+    record.topic === 'plant/3' ? null : plain,
+  );
+  const tired = { origin: keyB, epoch: epoch(1), sequence: sequence(1), via: keyB, hopsLeft: 0 };
+  packer.add([reading(1), reading(2, { provenance: tired }), reading(3), reading(4)]);
+  packer.close();
+  t.is(packer.ready[0]?.records, 2);
+  t.deepEqual(packer.skipped, [{ to: sequence(3), count: 2 }]);
+});
