@@ -1,7 +1,6 @@
+import { subnetOf } from '#crypto';
 import type { Address, Subnet } from '#kernel';
 import { Destination } from './destination.ts';
-
-export const subnetOf = (address: Address): Subnet => address.slice(0, 16) as unknown as Subnet;
 
 /** What is known about the /64s that we send to: the latest `limit` of them and all that have something under way. */
 export class Destinations {

@@ -99,7 +99,6 @@ export class Flow {
       message.doneWasSent = true;
       return donePacket(message, chunks.count, message.hash());
     }
-    message.hashAlong(step);
     this.#counters.chunks_sent++;
     if (chunks.sent(step)) this.#counters.chunks_resent++;
     return chunkPacket(message, step, chunks.offset(step), chunks.size(step), payload);

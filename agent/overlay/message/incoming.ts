@@ -1,6 +1,6 @@
+import { blake3 } from '#crypto';
 import type { Address, Instant, PublicKey } from '#kernel';
 import type { MessageId } from '../types.ts';
-import { blake3, type Hashing, hashing } from './digest.ts';
 
 /** What one incoming message costs beside its bytes, roughly. */
 export const incomingCostBytes = 512;
@@ -25,7 +25,6 @@ export class Incoming {
   #filled = 0;
   #chunkCount = 0;
   readonly #early = new Map<number, Uint8Array>();
-  #hashing: Hashing | null = null;
   #hash: Uint8Array | null = null;
 
   constructor(
@@ -95,7 +94,7 @@ export class Incoming {
 
   /** BLAKE3-256 of the payload; only when full. */
   hash(): Uint8Array {
-    this.#hash ??= this.#hashing === null ? blake3(this.#buffer) : this.#hashing.digest();
+    this.#hash ??= blake3(this.#buffer);
     return this.#hash;
   }
 
@@ -108,9 +107,6 @@ export class Incoming {
     }
     this.#buffer.set(bytes, this.#filled);
     this.#filled += bytes.length;
-    if (bytes.length === this.lengthBytes) return;
-    this.#hashing ??= hashing();
-    this.#hashing.update(bytes);
   }
 
   #capacityFor(needed: number): number {

@@ -1,8 +1,8 @@
+import { subnetOf } from '#crypto';
 import type { Address, Instant, Random, Subnet } from '#kernel';
 import { instant } from '#kernel';
 import type { MessageId, MessageStatus, OutgoingMessage } from '../types.ts';
 import { type MessageCounters, newCounters } from './counters.ts';
-import { subnetOf } from './destinations.ts';
 import { defaultOptions, type MessageOptions } from './options.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';

@@ -1,9 +1,9 @@
+import { blake3 } from '#crypto';
 import type { Address, Instant } from '#kernel';
 import { never } from '#kernel';
 import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import { Chunks } from './chunks.ts';
 import type { Destination } from './destination.ts';
-import { blake3, type Hashing, hashing } from './digest.ts';
 import { doneBytes, headerBytes, initBytes } from './wire.ts';
 
 const noHash = new Uint8Array(0);
@@ -54,8 +54,6 @@ export class Outgoing {
 
   readonly #changed: ((state: MessageState) => void) | undefined;
   #hash: Uint8Array = noHash;
-  #hashing: Hashing | null = null;
-  #hashed = 0;
 
   constructor(
     id: MessageId,
@@ -102,22 +100,11 @@ export class Outgoing {
   /** Lets go of what only sending needs. */
   close(): void {
     this.payload = noHash;
-    this.#hashing = null;
   }
 
-  /** Takes the chunks into the hash as they first go out, so that no long message stalls the node at its end. */
-  hashAlong(index: number): void {
-    if (this.chunks.count === 1 || index !== this.#hashed) return;
-    this.#hashing ??= hashing();
-    const from = this.chunks.offset(index);
-    this.#hashing.update(this.payload.subarray(from, from + this.chunks.size(index)));
-    this.#hashed++;
-  }
-
-  /** BLAKE3-256 of the payload; only after every chunk went out. */
+  /** BLAKE3-256 of the payload. */
   hash(): Uint8Array {
-    if (this.#hash === noHash) this.#hash = this.#hashing === null ? blake3(this.payload) : this.#hashing.digest();
-    this.#hashing = null;
+    if (this.#hash === noHash) this.#hash = blake3(this.payload);
     return this.#hash;
   }
 
