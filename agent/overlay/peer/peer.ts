@@ -1,5 +1,5 @@
 import type { ByteLink, Clock, Endpoint, Instant, LinkEvents } from '#kernel';
-import { never, unreachable } from '#kernel';
+import { instant, never, unreachable } from '#kernel';
 import { Alarm } from '../alarm.ts';
 import type { PeerId } from '../router/types.ts';
 import type { PeerStatus } from '../types.ts';
@@ -205,7 +205,7 @@ export class Peer {
 
   #strangerAt(): Instant {
     if (this.#hasSpoken || this.#openedAt === null) return never;
-    return (this.#openedAt + this.#options.firstPacketWithinMs) as Instant;
+    return instant(this.#openedAt + this.#options.firstPacketWithinMs);
   }
 
   #step(event: LinkEvent): void {
@@ -214,7 +214,7 @@ export class Peer {
     if (this.#closed) return;
     const strangerAt = this.#strangerAt();
     const deadline = this.#machine.deadline();
-    this.#alarm.set(strangerAt < deadline ? strangerAt : deadline);
+    this.#alarm.set(instant(Math.min(strangerAt, deadline)));
   }
 
   #apply(effect: LinkEffect): void {

@@ -1,5 +1,5 @@
-import type { Clock, Endpoint, Env, Instant, Listener, Net, Random, Timer } from '#kernel';
-import { after } from '#kernel';
+import type { Clock, Duration, Endpoint, Env, Instant, Listener, Net, Random, Timer } from '#kernel';
+import { after, seconds } from '#kernel';
 import type { PeerId } from '../router/types.ts';
 import type { PeerStatus } from '../types.ts';
 import { Backoff } from './backoff.ts';
@@ -10,14 +10,14 @@ import { Peer, type PeerOptions, type PeerSink } from './peer.ts';
 
 export interface PeersOptions {
   readonly gate: GateOptions;
-  readonly connectWithinMs: number;
+  readonly connectWithin: Duration;
   /** A link that stood this long earns a quick redial. */
   readonly goodAfterMs: number;
   readonly firstPacketWithinMs: number;
 }
 
 export const defaultPeersOptions: Omit<PeersOptions, 'gate'> = {
-  connectWithinMs: 10_000,
+  connectWithin: seconds(10),
   goodAfterMs: 5000,
   firstPacketWithinMs: 10_000,
 };
@@ -168,7 +168,7 @@ export class Peers {
     const peer = this.#make(one.endpoint, 'static', () => this.#redial(one, peer));
     one.peer = peer;
     peer.attach(this.#net.dial(one.endpoint, peer.events), false);
-    one.timer = this.#clock.at(after(this.#clock.now(), this.#options.connectWithinMs as never), () => {
+    one.timer = this.#clock.at(after(this.#clock.now(), this.#options.connectWithin), () => {
       one.timer = null;
       if (!peer.isOpen) peer.close('no-answer');
     });
