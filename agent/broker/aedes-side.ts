@@ -18,6 +18,10 @@ export class AedesSide extends Duplex {
 
   override _read(): void {}
 
+  /** What aedes writes passes at once: an answer held back until the next tick would leave behind what follows it. */
+  override cork(): void {}
+  override uncork(): void {}
+
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
     this.#events.wrote(chunk);
     done();

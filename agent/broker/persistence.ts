@@ -238,7 +238,16 @@ function willPacket(clientId: string, { topic, qos, retain, body, brokerId }: Wi
 }
 
 /** The fields that aedes' queued packets have; a message id is given later. */
-function copyOf({ cmd, topic, payload, qos, retain, dup, brokerId, brokerCounter }: QueuedPacket): QueuedPacket {
+function copyOf({
+  cmd,
+  topic,
+  payload,
+  qos,
+  retain,
+  dup = false,
+  brokerId,
+  brokerCounter,
+}: QueuedPacket): QueuedPacket {
   const copy = { cmd, topic, payload, qos, retain, dup, messageId: undefined };
   return {
     ...copy,
