@@ -13,7 +13,7 @@ interface Vectors {
 }
 
 /** Frames of a stock daemon (test/vectors). */
-function frames(): Buffer[] {
+export function frames(): Buffer[] {
   const path = new URL('../vectors/mycelium.json', import.meta.url);
   const { transcripts } = JSON.parse(readFileSync(path, 'utf8')) as Vectors;
   return transcripts.flatMap((each) => each.frames.map((frame) => Buffer.from(frame.hex, 'hex')));

@@ -4,7 +4,16 @@ import { bus } from './bus.ts';
 import { codec } from './codec.ts';
 import { configuration } from './configuration.ts';
 import { overlay } from './overlay.ts';
+import { overlayMachines } from './overlay-machines.ts';
 import { ring } from './ring.ts';
 
 /** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
-export const targets: readonly Target[] = [...overlay, ...codec, ...ring, ...bus, ...broker, ...configuration];
+export const targets: readonly Target[] = [
+  ...overlay,
+  ...overlayMachines,
+  ...codec,
+  ...ring,
+  ...bus,
+  ...broker,
+  ...configuration,
+];
