@@ -1,8 +1,9 @@
 import type { Broker } from '#broker';
 import type { Bus } from '#bus';
 import type { Address, Clock, Endpoint, Instant, Log, PublicKey, Secret, Subnet } from '#kernel';
+import type { LinkView } from '#links';
 import type { Overlay } from '#overlay';
-import type { Lane, Ring } from '#ring';
+import type { Ring } from '#ring';
 import type { Contacts } from './contacts.ts';
 import type { MessageDesk } from './desk.ts';
 import type { EventHub } from './events.ts';
@@ -41,17 +42,6 @@ export interface NodeCard {
 export interface Listening {
   readonly mqtt: readonly Endpoint[];
   readonly overlay: readonly Endpoint[];
-}
-
-/** One configured link and what flows through it. Links to one contact on one lane share their stream's figures. */
-export interface LinkView {
-  readonly name: string;
-  readonly to: string;
-  readonly publicKey: PublicKey;
-  readonly lane: Lane;
-  readonly topics: readonly string[];
-  /** The ring's cursor that it reads by. */
-  readonly cursor: string;
 }
 
 export interface Api {

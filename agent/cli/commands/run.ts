@@ -1,1 +1,80 @@
-export async function run(_: unknown): Promise<void> {}
+import { type Agent, compose } from '#app';
+import { messageOf } from '#kernel';
+import { type RealLog, realEnv, realLog } from '#platform';
+import { exitCodes, lineOf } from '../exit.ts';
+import { type CommonOptions, placesOf } from '../paths.ts';
+import { type Doors, removeRunning, writeRunning } from '../running.ts';
+import { loadSettings } from '../settings.ts';
+import { tellSystemd } from '../systemd.ts';
+import { version } from '../version.ts';
+
+/** The agent in the foreground, until SIGTERM or SIGINT. The log goes to stdout, errors that end it to stderr. */
+export async function run(options: CommonOptions): Promise<void> {
+  const places = placesOf(options);
+  const configuration = await loadSettings(places);
+  const format = process.stdout.isTTY ? 'text' : 'json';
+  const log = realLog({ level: configuration.log.level, format, to: 1 });
+  surviveLostReaders(log);
+  endOnBugs(log);
+  const stopped = stopSignal(log);
+  try {
+    const agent = await compose(configuration, realEnv(log), { data: places.data, version });
+    await serve(agent, places.data, log, stopped);
+  } finally {
+    log.flush();
+  }
+}
+
+async function serve(agent: Agent, data: string, log: RealLog, stopped: Promise<string>): Promise<void> {
+  await writeRunning(data, agent.doors);
+  announce(agent.doors, log);
+  const signal = await stopped;
+  log.info('stopping', { signal });
+  tellSystemd('--stopping');
+  await removeRunning(data);
+  await agent.stop();
+  log.info('stopped');
+}
+
+/** The line with `ready`, the same for logs, and systemd. */
+function announce(doors: Doors, log: RealLog): void {
+  const fields = Object.fromEntries(Object.entries(doors).map(([part, at]) => [part, at.join(',') || 'none']));
+  process.stdout.write(
+    `ready ${Object.entries(fields)
+      .map(([part, at]) => `${part}=${at}`)
+      .join(' ')}\n`,
+  );
+  log.info('ready', fields);
+  tellSystemd('--ready');
+}
+
+/** A second signal ends it at once. */
+function stopSignal(log: RealLog): Promise<string> {
+  return new Promise((resolve) => {
+    const stop = (signal: string): void => {
+      resolve(signal);
+      for (const name of ['SIGTERM', 'SIGINT']) {
+        process.removeAllListeners(name);
+        process.once(name, () => process.exit(exitCodes.failed));
+      }
+    };
+    process.on('SIGTERM', stop);
+    process.on('SIGINT', stop);
+    process.on('SIGHUP', () => log.warn('reload-not-in-this-version', { remedy: 'restart the agent' }));
+  });
+}
+
+/** Nobody reading the log any more is no reason to end. */
+function surviveLostReaders(log: RealLog): void {
+  process.stdout.removeAllListeners('error').on('error', () => log.warn('output-lost'));
+}
+
+/** A bug ends the process at once: what is durable stays so, and a restart begins from it. */
+function endOnBugs(log: RealLog): void {
+  process.on('uncaughtException', (error) => {
+    log.error('bug', { message: messageOf(error), stack: error instanceof Error ? (error.stack ?? '') : '' });
+    log.flush();
+    process.stderr.write(lineOf(error));
+    process.exit(exitCodes.bug);
+  });
+}

@@ -1,0 +1,180 @@
+import { type Api, type ApiOptions, Contacts, createApi, deskLimits, EventHub, endpointText, MessageDesk } from '#api';
+import { type Broker, createBroker } from '#broker';
+import { type Bus, type BusEvent, createBus } from '#bus';
+import type { Identity } from '#crypto';
+import type { Endpoint, Env, Listener, Secret } from '#kernel';
+import { createLinks, type Links } from '#links';
+import { createOverlay, type Overlay } from '#overlay';
+import { listenStreams } from '#platform';
+import { openRing, type Ring } from '#ring';
+import type { Agent, ComposeOptions, Doors } from './agent.ts';
+import { asEvent } from './bus-events.ts';
+import type { Configuration } from './config/read.ts';
+import { openIdentity, openToken } from './identity.ts';
+import { laneOf, linkRules } from './link-rules.ts';
+import { OwnTopics } from './own-topics.ts';
+import { Undo } from './undo.ts';
+
+/**
+ * Builds an agent from the bottom up and starts it: when it resolves, every part serves. Rejects with the first thing
+ * that is in the way (a taken port, a loose key, another agent on the directory), and leaves nothing running then.
+ */
+export async function compose(configuration: Configuration, env: Env, options: ComposeOptions): Promise<Agent> {
+  const undo = new Undo();
+  try {
+    const ground = await layGround(configuration, env, options, undo);
+    const parts = build(configuration, env, options, ground);
+    const doors = await start(configuration, env, parts, undo);
+    return { doors, stop: () => undo.run(env.log) };
+  } catch (error) {
+    await undo.run(env.log);
+    throw error;
+  }
+}
+
+/** What lies on disk and must be there before anything moves. */
+interface Ground {
+  readonly identity: Identity;
+  readonly token: Secret;
+  readonly ring: Ring;
+}
+
+async function layGround(
+  { ring: { size, full, commit } }: Configuration,
+  env: Env,
+  { data, observe }: ComposeOptions,
+  undo: Undo,
+): Promise<Ground> {
+  await env.disk.makeDirectory(data);
+  const lock = await env.disk.lock(`${data}/lock`);
+  undo.add('lock', () => lock.release());
+  const identity = await openIdentity(data, env.random);
+  const token = await openToken(data, env.random);
+  const ring = await openRing(env, { directory: `${data}/ring`, sizeBytes: size, full, commitWindow: commit });
+  undo.add('ring', () => ring.close());
+  // Before all others that listen: nobody has been told of a commit when the observer is.
+  if (observe !== undefined) ring.onDurable((sequence) => observe({ kind: 'durable', sequence }));
+  return { identity, token, ring };
+}
+
+interface Parts extends Ground {
+  readonly overlay: Overlay;
+  readonly bus: Bus;
+  readonly broker: Broker;
+  readonly links: Links;
+  readonly events: EventHub;
+  readonly own: OwnTopics;
+  readonly mqtt: Listener[];
+  readonly api: Api;
+}
+
+/** All parts, tied together; nothing listens or sends yet. */
+function build(configuration: Configuration, env: Env, options: ComposeOptions, ground: Ground): Parts {
+  const { identity, ring, token } = ground;
+  const contacts = new Contacts(configuration.contacts);
+  const events = new EventHub(env.clock);
+  const mqtt: Listener[] = [];
+  const desk = new MessageDesk({
+    clock: env.clock,
+    contacts,
+    reserved: isBusTopic,
+    send: (message) => overlay.send(message),
+    markRead: (id) => overlay.markRead(id),
+    limits: deskLimits,
+  });
+  const overlay: Overlay = createOverlay(env, identity, {
+    listen: configuration.overlay.listen,
+    peers: configuration.overlay.peers,
+    transit: configuration.overlay.transit,
+    admit: (announced) => (isBusTopic(announced.topic) ? bus.admits(announced) : desk.admit(announced)),
+    received: (message) => {
+      if (!bus.receive(message)) desk.received(message);
+    },
+  });
+  const rules = linkRules(configuration);
+  const links = createLinks(
+    { env, ring },
+    {
+      links: rules,
+      accepts: configuration.accept,
+      contacts: new Map(Object.entries(configuration.contacts)),
+      deliver: (messages) => broker.deliver(messages),
+      publish: (topic, state) => own.publish(topic, state),
+    },
+  );
+  const bus = createBus(
+    { env, overlay, ring },
+    {
+      ...links.port,
+      event: (event) =>
+        tell(event, [links.port.event, options.observe, (step) => events.publish(asEvent(step, contacts))]),
+    },
+  );
+  const broker: Broker = createBroker(env, ring, {
+    clientId: configuration.name,
+    maxPacketBytes: configuration.mqtt.max_packet,
+    maxConnections: configuration.mqtt.max_connections,
+    inflight: configuration.mqtt.inflight,
+    passQos0: (topic) => links.passesQos0(topic),
+    lane: laneOf(rules),
+  });
+  const node = { ...identity, name: configuration.name, version: options.version };
+  const own = new OwnTopics(broker, node);
+  const listening = () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening });
+  const api = createApi({
+    listen: configuration.api.listen,
+    stock: configuration.api.stock,
+    token,
+    node,
+    startedAt: env.clock.now(),
+    clock: env.clock,
+    log: env.log,
+    overlay,
+    ring,
+    bus,
+    broker,
+    contacts,
+    desk,
+    events,
+    links: () => links.views(),
+    listening,
+  } satisfies ApiOptions);
+  return { ...ground, overlay, bus, broker, links, events, own, mqtt, api };
+}
+
+/** From the ring upwards; the doors last, when behind them everything stands. */
+async function start(configuration: Configuration, env: Env, parts: Parts, undo: Undo): Promise<Doors> {
+  const { overlay, bus, broker, links, own, mqtt, api } = parts;
+  await broker.start();
+  undo.add('broker', () => broker.stop());
+  links.start(bus);
+  undo.add('links', () => links.stop());
+  bus.start();
+  undo.add('bus', () => bus.stop());
+  await overlay.start();
+  undo.add('overlay', () => overlay.stop());
+  undo.add('state', () => own.stopping());
+  own.started();
+  for (const at of configuration.mqtt.listen) {
+    const listener = await listenStreams(at, (stream, from) => broker.serve(stream, from));
+    undo.add('mqtt', () => listener.close());
+    mqtt.push(listener);
+  }
+  undo.add('api', () => api.stop());
+  await api.start();
+  env.log.info('serving', { links: links.views().length, contacts: Object.keys(configuration.contacts).length });
+  return { mqtt: mqtt.map(({ at }) => endpointText(at)), overlay: texts(overlay.listening), api: texts(api.listening) };
+}
+
+const texts = (endpoints: readonly Endpoint[]): string[] => endpoints.map(endpointText);
+
+const busPrefix = Buffer.from('hypha/bus/');
+
+/** The bus's own topics, of this version and others: plain messages neither see nor use them. */
+function isBusTopic(topic: Uint8Array): boolean {
+  return Buffer.compare(topic.subarray(0, busPrefix.length), busPrefix) === 0;
+}
+
+function tell(event: BusEvent, listeners: readonly (((event: BusEvent) => void) | undefined)[]): void {
+  for (const listener of listeners) listener?.(event);
+}

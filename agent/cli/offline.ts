@@ -1,0 +1,48 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Account, accountOf } from '#api';
+import type { Env, Log } from '#kernel';
+import { dryDisk, realEnv } from '#platform';
+import { openRing } from '#ring';
+import { CommandError, exitCodes } from './exit.ts';
+import type { Places } from './paths.ts';
+import { loadSettings } from './settings.ts';
+
+/** The account of a ring whose agent does not run: read under the agent's own lock, and nothing written. */
+export async function accountOffline(places: Places): Promise<Account & { readonly ring: string }> {
+  const directory = join(places.data, 'ring');
+  if (!existsSync(directory)) {
+    throw new CommandError(
+      exitCodes.unavailable,
+      `${directory}: found nothing, wanted a ring; make one with: hypha run`,
+    );
+  }
+  const settings = (await loadSettings(places)).ring;
+  const env = realEnv(quiet);
+  const lock = await env.disk.lock(join(places.data, 'lock'));
+  try {
+    return await read({ ...env, disk: dryDisk(env.disk) }, directory, settings);
+  } finally {
+    await lock.release();
+  }
+}
+
+async function read(
+  env: Env,
+  directory: string,
+  {
+    size,
+    full,
+    commit,
+  }: { size: number; full: 'drop-oldest' | 'refuse'; commit: Parameters<typeof openRing>[1]['commitWindow'] },
+): Promise<Account & { readonly ring: string }> {
+  const ring = await openRing(env, { directory, sizeBytes: size, full, commitWindow: commit });
+  try {
+    return { ring: ring.id, ...accountOf(ring) };
+  } finally {
+    await ring.close();
+  }
+}
+
+const nothing = (): void => undefined;
+const quiet: Log = { error: nothing, warn: nothing, info: nothing, debug: nothing, with: () => quiet };
