@@ -24,6 +24,8 @@ export interface Sending {
 export class Ours {
   readonly overlay: Overlay;
   readonly received: ReceivedMessage[] = [];
+  /** False: received messages are dropped. */
+  keeps = true;
   #takers: (() => void)[] = [];
 
   constructor(secretKey: Uint8Array, peers: readonly Endpoint[]) {
@@ -34,6 +36,7 @@ export class Ours {
       transit: true,
       admit: () => true,
       received: (message) => {
+        if (!this.keeps) return;
         this.received.push(message);
         for (const taker of this.#takers.splice(0)) taker();
       },

@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { identityOf } from '#crypto';
+import { parsePublicKey } from '#kernel';
+import { Ours } from '../../../test/interop/ours.ts';
+import { Stock } from '../../../test/interop/stock.ts';
+
+/** Two nodes joined by one TCP link on loopback, each in a process of its own. */
+export interface Contender {
+  readonly name: string;
+  /** Sends one message and resolves when it has arrived: acknowledged (ours), taken at the far end (stock). */
+  cross(payload: Uint8Array): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** The sender is this process, the receiver a child. */
+export async function ourPair(): Promise<Contender> {
+  const program = new URL('far.ts', import.meta.url).pathname;
+  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const { endpoint, publicKey } = JSON.parse(await firstLine(child));
+  const key = parsePublicKey(publicKey);
+  if (key === null) throw new Error('far agent: no public key');
+  const port = Number(new URL(endpoint.replace('tcp:', 'http:')).port);
+  const near = await Ours.start(randomBytes(32), [{ host: '127.0.0.1', port }]);
+  return {
+    name: 'hypha',
+    cross: async (payload) => {
+      const ended = await near.send(key, payload).ended;
+      if (ended !== 'received') throw new Error(`message: ${ended}, wanted received`);
+    },
+    stop: async () => {
+      if (process.env['BENCH_COUNTERS'] !== undefined) console.error(near.overlay.counters);
+      await near.stop();
+      child.stdin.end();
+      await new Promise((resolve) => child.once('exit', resolve));
+    },
+  };
+}
+
+/** HTTP push at one stock daemon, HTTP pop at the other: the only ways in and out that it has. */
+export async function stockPair(): Promise<Contender> {
+  const secret = randomBytes(32);
+  const far = await Stock.start([], secret);
+  const near = await Stock.start([`tcp://127.0.0.1:${far.port}`], randomBytes(32));
+  const { publicKey } = identityOf(secret);
+  return {
+    name: 'stock',
+    cross: async (payload) => {
+      const popped = far.pop(20);
+      await near.push(publicKey, payload);
+      if ((await popped) === null) throw new Error('message: not popped');
+    },
+    stop: async () => {
+      await near.stop();
+      await far.stop();
+    },
+  };
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.once('exit', () => reject(new Error('the far agent ended early')));
+    child.stdout?.on('data', (bytes: Buffer) => {
+      text += bytes.toString();
+      const end = text.indexOf('\n');
+      if (end >= 0) resolve(text.slice(0, end));
+    });
+  });
+}
