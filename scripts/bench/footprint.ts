@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { type Memory, memoryOf } from '../../test/load/memory.ts';
 import { makePair, type Pair } from '../../test/load/pair.ts';
 import { Publisher } from '../../test/load/publisher.ts';
 import { Subscriber } from '../../test/load/subscriber.ts';
 import { bareNode } from './footprint/bare.ts';
-import { type Memory, memoryOf } from './footprint/memory.ts';
 
 const starts = 9;
 const readings = 100_000;

@@ -107,6 +107,11 @@ export class AgentProcess {
     this.readyAfterMs = performance.now() - startedAt;
   }
 
+  /** A message to an entry that listens for some. */
+  send(message: object): void {
+    this.#child?.send(message);
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child?.kill(signal);
   }
@@ -151,7 +156,7 @@ export class AgentProcess {
   }
 
   #spawn(): ChildProcess {
-    const { wrapper = [], nodeFlags = [], entry = 'agent/cli/main.ts', variables = {} } = this.#options;
+    const { wrapper = [], nodeFlags = [], entry = 'agent/cli/hypha.js', variables = {} } = this.#options;
     const line = [
       ...wrapper,
       process.execPath,
@@ -170,7 +175,8 @@ export class AgentProcess {
       NODE_COMPILE_CACHE: `${root}.build/compile-cache`,
       ...variables,
     };
-    return spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const channel = this.#options.entry === undefined ? [] : (['ipc'] as const);
+    return spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe', ...channel] });
   }
 
   #ready(child: ChildProcess): Promise<void> {
@@ -181,7 +187,7 @@ export class AgentProcess {
         appendFileSync(`${this.directory}/log`, bytes);
         if (ready) return;
         seen = (seen + bytes.toString()).slice(-4096);
-        ready = /(^|\n)ready /.test(seen) || /"ready"/.test(seen);
+        ready = /(^|\n)ready\b/.test(seen);
         if (ready) resolve();
       };
       child.stdout?.on('data', take);

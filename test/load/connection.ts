@@ -13,7 +13,8 @@ import { PacketSplitter } from './splitter.ts';
 
 export interface ConnectionOptions extends ConnectFields {
   readonly port: number;
-  readonly host?: string;
+  /** A Unix socket instead of the port. */
+  readonly path?: string;
 }
 
 export interface ConnectionEvents {
@@ -134,7 +135,10 @@ export class Connection {
 
   #dial(): void {
     if (this.#stopped) return;
-    const socket = createConnection({ port: this.#port, host: this.options.host ?? '127.0.0.1', noDelay: true });
+    const { path } = this.options;
+    const socket = createConnection(
+      path === undefined ? { port: this.#port, host: '127.0.0.1', noDelay: true } : { path },
+    );
     this.#socket = socket;
     this.#heardAtMs = performance.now();
     socket.on('connect', () => this.write(connectPacket(this.options)));

@@ -4,6 +4,8 @@ export interface PairOptions {
   readonly directory: string;
   /** `[ring]` of both, as an inline table: `size = "16MB", commit = "now"`. */
   readonly ring: string;
+  /** The gateway's own, when another. */
+  readonly gatewayRing?: string;
   /** Where the gateway dials the hub, when not directly. */
   readonly via?: string;
   readonly gateway?: Partial<AgentOptions>;
@@ -25,14 +27,14 @@ export async function makePair(options: PairOptions): Promise<Pair> {
     directory: directory(options, 'gateway'),
   });
   const hub = await AgentProcess.create({ name: 'hub', ...options.hub, directory: directory(options, 'hub') });
-  const ring = `ring = { ${options.ring} }\n`;
+  const ring = (own: string | undefined): string => `ring = { ${own ?? options.ring} }\n`;
   gateway.configure(
     [options.via ?? hub.overlayUrl],
-    `${ring}contacts = { hub = "${hub.publicKey}" }\n[[link]]\nto = "hub"\ntopics = ["plant/#"]\nprefix = "gateway/"\n`,
+    `${ring(options.gatewayRing)}contacts = { hub = "${hub.publicKey}" }\n[[link]]\nto = "hub"\ntopics = ["plant/#"]\nprefix = "gateway/"\n`,
   );
   hub.configure(
     [],
-    `${ring}contacts = { gateway = "${gateway.publicKey}" }\n[[accept]]\nfrom = "gateway"\ntopics = ["gateway/#"]\n`,
+    `${ring(undefined)}contacts = { gateway = "${gateway.publicKey}" }\n[[accept]]\nfrom = "gateway"\ntopics = ["gateway/#"]\n`,
   );
   return { gateway, hub };
 }

@@ -1,0 +1,168 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import type { AgentOptions, AgentProcess } from '../load/agent-process.ts';
+import { type Account, audit } from '../load/audit.ts';
+import type { ConnectionOptions } from '../load/connection.ts';
+import { farTopic, makePair, type Pair } from '../load/pair.ts';
+import { within } from '../load/patience.ts';
+import { freePort } from '../load/ports.ts';
+import { Publisher } from '../load/publisher.ts';
+import { LinkRelay } from '../load/relay.ts';
+import { Subscriber } from '../load/subscriber.ts';
+import type { Aim } from './aim.ts';
+
+export interface RigOptions {
+  readonly qos: 1 | 2;
+  readonly publishers: number;
+  /** `[ring]` of both agents. */
+  readonly ring?: string;
+  readonly gatewayRing?: string;
+  readonly hub?: Partial<AgentOptions>;
+  /** Where the subscriber finds the hub's broker, when not on its own port. */
+  readonly farBroker?: Partial<ConnectionOptions>;
+  /** The overlay link goes straight to the hub, not through the relay. */
+  readonly direct?: boolean;
+}
+
+const patienceMs = 60_000;
+
+/** Publishers at a gateway, a relayed link, a hub, and a persistent subscriber there. */
+export class Rig {
+  readonly directory: string;
+  readonly gateway: AgentProcess;
+  readonly hub: AgentProcess;
+  readonly relay: LinkRelay;
+  readonly publishers: readonly Publisher[];
+  readonly subscriber: Subscriber;
+  readonly #options: RigOptions;
+
+  private constructor(directory: string, pair: Pair, relay: LinkRelay, options: RigOptions) {
+    this.directory = directory;
+    this.gateway = pair.gateway;
+    this.hub = pair.hub;
+    this.relay = relay;
+    this.#options = options;
+    this.publishers = Array.from({ length: options.publishers }, (_, index) => publisher(index, pair, options));
+    const { qos, farBroker } = options;
+    const session = { version: 5, clean: false, keepAliveSeconds: 5, qos } as const;
+    const port = pair.hub.mqttPort;
+    this.subscriber = new Subscriber({ ...session, port, clientId: 'far', filter: 'gateway/plant/#', ...farBroker });
+  }
+
+  static async create(options: RigOptions): Promise<Rig> {
+    const directory = mkdtempSync(`${tmpdir()}/hypha-crossing-`);
+    const relay = new LinkRelay(await freePort());
+    const entry = 'test/crossing/agent.ts';
+    const pair = await makePair({
+      directory,
+      ring: options.ring ?? 'size = "64MB", commit = "5ms"',
+      ...(options.gatewayRing === undefined ? {} : { gatewayRing: options.gatewayRing }),
+      ...(options.direct === true ? {} : { via: `tcp://127.0.0.1:${relay.port}` }),
+      gateway: { entry },
+      hub: { entry, ...options.hub },
+    });
+    return new Rig(directory, pair, relay, options);
+  }
+
+  /** Resolves when all serve and the subscriber's session stands. */
+  async start(): Promise<void> {
+    if (this.#options.direct !== true) await this.relay.open(this.hub.overlayPort);
+    await Promise.all([this.hub.start(), this.gateway.start()]);
+    this.subscriber.start();
+    await within(patienceMs, 'the subscription', this.subscriber.subscribed());
+    for (const each of this.publishers) each.start();
+  }
+
+  /** `count` readings more, shared out evenly. */
+  publish(count: number): void {
+    for (const each of this.publishers) each.publish(Math.ceil(count / this.publishers.length));
+  }
+
+  /** Publishes under fire: the agent dies at the aim and is started again. */
+  async killAt(agent: AgentProcess, aim: Aim, count: number): Promise<void> {
+    agent.send(aim);
+    this.publish(count);
+    await this.revive(agent, `${agent.name} dead at ${aim.at}`);
+  }
+
+  /** Waits for the agent's death by its own hand, and starts it again. */
+  async revive(agent: AgentProcess, what: string): Promise<void> {
+    const exit = await within(patienceMs, () => `${what}; ${this.words()}`, agent.exited);
+    if (exit.signal !== 'SIGKILL')
+      throw new Error(`${what}: found ${JSON.stringify(exit)}: ${agent.log().slice(-2000)}`);
+    await agent.start();
+  }
+
+  /** All that the publishers have is acknowledged. */
+  acknowledged(): Promise<void> {
+    const all = this.publishers.map((each) => each.progress.until(() => each.finished));
+    return within(
+      patienceMs,
+      () => `every acknowledgement; ${this.words()}`,
+      Promise.all(all).then(() => undefined),
+    );
+  }
+
+  /** All that was acknowledged has arrived. */
+  async arrived(): Promise<void> {
+    await this.acknowledged();
+    const done = (): boolean => this.account.lost === 0;
+    let looked = 0;
+    const rarely = (): boolean => {
+      const { count } = this.subscriber.log;
+      const due = count >= this.sent && count !== looked;
+      looked = count;
+      return due && done();
+    };
+    if (done()) return;
+    await within(patienceMs, () => `every reading; ${this.words()}`, this.subscriber.progress.until(rarely));
+  }
+
+  get sent(): number {
+    return this.publishers.reduce((sum, each) => sum + each.log.sent, 0);
+  }
+
+  get account(): Account {
+    const logs = this.publishers.map((each) => each.log);
+    return audit(logs, this.subscriber.log, farTopic);
+  }
+
+  words(): string {
+    const connected = this.publishers.filter((each) => each.connection.connected).length;
+    return `${JSON.stringify(this.account)}; connected: ${connected} publishers, subscriber ${this.subscriber.connection.connected}`;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.publishers, this.subscriber].map((each) => each.stop()));
+    const stopped = await Promise.all([this.gateway.stop(), this.hub.stop()]);
+    await this.relay.close();
+    if (stopped.includes(false)) throw new Error('an agent did not stop within ten seconds of SIGTERM');
+  }
+
+  /** For the end of a test, however it ended. `keep` leaves the directory for whoever looks for the reason. */
+  async clear(keep: boolean): Promise<void> {
+    this.gateway.signal('SIGKILL');
+    this.hub.signal('SIGKILL');
+    await Promise.all([...this.publishers, this.subscriber].map((each) => each.stop()));
+    await Promise.all([this.gateway.exited, this.hub.exited, this.relay.close()]);
+    if (!keep) rmSync(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** With QoS 1 every other publisher asks for a clean session and resends all the same; with QoS 2 all are persistent. */
+function publisher(index: number, pair: Pair, { qos }: RigOptions): Publisher {
+  const version = index % 4 < 2 ? 4 : 5;
+  const clean = qos === 1 && index % 2 === 0;
+  return new Publisher({
+    port: pair.gateway.mqttPort,
+    clientId: `sensor-${index}`,
+    publisher: index,
+    topic: `plant/${index}/value`,
+    qos,
+    version,
+    clean,
+    keepAliveSeconds: 5,
+    payloadBytes: 100,
+    window: 20,
+  });
+}
