@@ -1,3 +1,4 @@
+export { openRing } from './open.ts';
 export type {
   Appended,
   Cursor,

@@ -159,6 +159,11 @@ export interface RingStatus {
   readonly bytesWritten: number;
   readonly payloadBytes: number;
   readonly oldestAge: Duration;
+  /** Keys and values of all state and retained messages, and how much they may be. */
+  readonly stateBytes: number;
+  readonly stateLimitBytes: number;
+  /** Matching records dropped under cursors by `drop-oldest` since the start. */
+  readonly droppedRecords: number;
 }
 
 /** The disk ring buffer: appended to by all, read through cursors, freed when every cursor has passed. */

@@ -1,0 +1,72 @@
+import { crc32 } from 'node:zlib';
+import type { Epoch } from '#kernel';
+import { epochBytes, epochOf } from './epoch.ts';
+import { batchHeaderBytes, getUint48, putUint48, viewOf } from './layout.ts';
+
+const magic = 0x31425948; // HYB1
+
+/** What the 64 bytes in front of a commit's records say. */
+export interface BatchHeader {
+  /** Header and records, without the padding. */
+  readonly length: number;
+  readonly count: number;
+  readonly first: number;
+  readonly epoch: Epoch;
+  readonly ringTime: number;
+}
+
+/** Where a batch lies: part of what its checksum covers, so that it is nowhere else taken for live. */
+export interface BatchPlace {
+  readonly ringId: Uint8Array;
+  readonly segment: number;
+  readonly offset: number;
+}
+
+/** Writes the header over the first 64 bytes of `bytes`, whose records end at `header.length`. */
+export function sealBatch(bytes: Uint8Array, header: BatchHeader, place: BatchPlace): void {
+  const view = viewOf(bytes);
+  bytes.fill(0, 0, batchHeaderBytes);
+  view.setUint32(0, magic, true);
+  view.setUint32(8, header.length, true);
+  view.setUint32(12, header.count, true);
+  putUint48(view, 16, header.first);
+  putUint48(view, 24, place.segment);
+  view.setUint32(32, place.offset, true);
+  bytes.set(epochBytes(header.epoch), 36);
+  putUint48(view, 48, header.ringTime);
+  bytes.set(place.ringId.subarray(0, 8), 56);
+  view.setUint32(4, crc32(bytes.subarray(8, header.length)), true);
+}
+
+/**
+ * The header of a batch at `at` in `bytes` if it belongs at `place`; null if it does not. Says nothing yet about the
+ * records: `batchIsWhole` does, once `length` bytes are there.
+ */
+export function peekBatch(bytes: Uint8Array, at: number, place: BatchPlace): BatchHeader | null {
+  if (at + batchHeaderBytes > bytes.length) return null;
+  const view = viewOf(bytes);
+  if (view.getUint32(at, true) !== magic || view.getUint32(at + 32, true) !== place.offset) return null;
+  if (getUint48(view, at + 24) !== place.segment) return null;
+  for (let index = 0; index < 8; index++) if (bytes[at + 56 + index] !== place.ringId[index]) return null;
+  const length = view.getUint32(at + 8, true);
+  if (length < batchHeaderBytes) return null;
+  return {
+    length,
+    count: view.getUint32(at + 12, true),
+    first: getUint48(view, at + 16),
+    epoch: epochOf(bytes.subarray(at + 36, at + 48)),
+    ringTime: getUint48(view, at + 48),
+  };
+}
+
+export function batchIsWhole(bytes: Uint8Array, at: number, length: number): boolean {
+  if (at + length > bytes.length) return false;
+  return viewOf(bytes).getUint32(at + 4, true) === crc32(bytes.subarray(at + 8, at + length));
+}
+
+/** The segment that a batch says it lies in, whatever it is: to find a segment whose own header is damaged. */
+export function segmentClaimed(bytes: Uint8Array, at: number): number | null {
+  if (at + batchHeaderBytes > bytes.length) return null;
+  const view = viewOf(bytes);
+  return view.getUint32(at, true) === magic ? getUint48(view, at + 24) : null;
+}

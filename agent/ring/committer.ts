@@ -1,0 +1,190 @@
+import type { Clock, Duration, Epoch, Instant, Log as Journal, Random, Timer } from '#kernel';
+import { after, isAgentError, messageOf, milliseconds } from '#kernel';
+import type { BatchHeader } from './batch.ts';
+import type { Log } from './log.ts';
+import type { Segment } from './segment.ts';
+import { Stage } from './stage.ts';
+
+const firstBackoffMs = 50;
+const longestBackoffMs = 5_000;
+
+export interface CommitterOptions {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly journal: Journal;
+  readonly epoch: Epoch;
+  readonly window: Duration;
+  readonly allocate: (bytes: number) => Uint8Array;
+  readonly ringTime: () => number;
+  /** The last moment to add records to a batch. */
+  readonly beforeSeal: (stage: Stage) => void;
+  readonly durable: (stage: Stage, segment: Segment) => void;
+  /** The disk refused, or (`ring/full`) there is no slot for the next batch: make room if that can be. */
+  readonly stalled: (code: string) => void;
+}
+
+/**
+ * Turns what is staged into durable batches, one at a time: one stage fills while the other is on its way.
+ *
+ *   idle --append--> gathering --window over, or enough staged--> writing --synced--> idle or gathering
+ *                                                                 writing --failed--> stalled --back-off--> writing
+ *
+ * A batch that failed is written again as it is, with the same sequences, until the disk takes it.
+ */
+export class Committer {
+  readonly #options: CommitterOptions;
+  #filling: Stage;
+  #spare: Stage;
+  #writing = false;
+  #scheduled = false;
+  #timer: Timer | null = null;
+  #closed = false;
+  /** Another commit was asked for while one was under way. */
+  #again = false;
+  /** When the first record was staged that waits for the window. */
+  #stagedAt: Instant | null = null;
+  /** Wakes the back-off early. */
+  #wake: (() => void) | null = null;
+  why: string | null = null;
+  whyCode: string | null = null;
+  commits = 0;
+
+  constructor(options: CommitterOptions, next: number) {
+    this.#options = options;
+    this.#filling = new Stage(options.allocate);
+    this.#spare = new Stage(options.allocate);
+    this.#filling.begin(next);
+  }
+
+  /** The stage that takes records now. */
+  get stage(): Stage {
+    return this.#filling;
+  }
+
+  get writing(): boolean {
+    return this.#writing;
+  }
+
+  /** Something was staged. */
+  staged(): void {
+    const { log, clock, window } = this.#options;
+    if (this.#closed) return;
+    if (window !== 0) this.#stagedAt ??= clock.now();
+    if (this.#writing) return;
+    if (this.#filling.length >= log.geometry.stageBytes) this.commit();
+    else if (!this.#scheduled) {
+      this.#scheduled = true;
+      if (this.#stagedAt === null) clock.soon(() => this.#due());
+      else this.#timer = clock.at(after(this.#stagedAt, window), () => this.#due());
+    }
+  }
+
+  /** Commits what is staged, even nothing, as soon as no other commit is under way. */
+  commit(): void {
+    if (this.#closed) return;
+    if (this.#writing) {
+      this.#again = true;
+      return;
+    }
+    this.#timer?.cancel();
+    this.#scheduled = false;
+    this.#again = false;
+    this.#stagedAt = null;
+    this.#writing = true;
+    const stage = this.#filling;
+    this.#options.beforeSeal(stage);
+    stage.seal();
+    this.#filling = this.#spare;
+    this.#filling.begin(stage.last + 1);
+    void this.#write(stage);
+  }
+
+  /** Before the first commit: `work` is repeated until the disk has done it. */
+  async prepare(work: () => Promise<void>): Promise<void> {
+    this.#writing = true;
+    if (!(await this.#untilDone(work))) return;
+    this.#writing = false;
+    this.commit();
+  }
+
+  /** Tries again now what failed. */
+  retryNow(): void {
+    this.#wake?.();
+  }
+
+  /** No commit begins after this; one that is stalled is given up. */
+  stop(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#wake?.();
+  }
+
+  #due(): void {
+    this.#scheduled = false;
+    if (!this.#filling.isEmpty) this.commit();
+  }
+
+  async #write(stage: Stage): Promise<void> {
+    let segment: Segment | undefined;
+    const done = await this.#untilDone(async () => {
+      segment = await this.#options.log.write(stage.bytes, this.#headerOf(stage));
+    });
+    if (done && segment !== undefined) this.#done(stage, segment);
+  }
+
+  /** False when it was given up because the ring closes. */
+  async #untilDone(work: () => Promise<void>): Promise<boolean> {
+    for (let backoff = firstBackoffMs; ; backoff = Math.min(backoff * 2, longestBackoffMs)) {
+      try {
+        await work();
+        this.#recovered();
+        return true;
+      } catch (error) {
+        if (!isAgentError(error)) throw error;
+        this.#stalled(error.code, messageOf(error));
+      }
+      if (!this.#closed) await this.#pause(backoff);
+      if (this.#closed) return false;
+    }
+  }
+
+  #headerOf(stage: Stage): BatchHeader {
+    const { epoch, ringTime } = this.#options;
+    return { length: stage.length, count: stage.count, first: stage.first, epoch, ringTime: ringTime() };
+  }
+
+  #done(stage: Stage, segment: Segment): void {
+    this.commits++;
+    this.#options.durable(stage, segment);
+    this.#spare = stage;
+    this.#writing = false;
+    if (this.#again) this.commit();
+    else if (!this.#filling.isEmpty) this.staged();
+  }
+
+  #recovered(): void {
+    if (this.why !== null) this.#options.journal.info('ring-disk-recovered', { was: this.why });
+    this.why = null;
+    this.whyCode = null;
+  }
+
+  #stalled(code: string, why: string): void {
+    if (this.why === null) this.#options.journal.warn('ring-disk-stalled', { code, why });
+    this.why = why;
+    this.whyCode = code;
+    this.#options.stalled(code);
+  }
+
+  #pause(ms: number): Promise<void> {
+    const { clock, random } = this.#options;
+    return new Promise((resolve) => {
+      const wait = milliseconds(ms * (0.5 + random.fraction()));
+      const timer = clock.at(after(clock.now(), wait), resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,338 @@
+import type { Duration, PublicKey, Sequence } from '#kernel';
+import { assert } from '#kernel';
+import { viewOf } from './layout.ts';
+import type { Log } from './log.ts';
+import type { Position } from './position.ts';
+import type { StoredProvenance } from './record.ts';
+import { readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
+import type { Segment } from './segment.ts';
+import type { Batch } from './tail.ts';
+import type { Cursor, CursorAccount, GapRecord, MessageRecord, Provenance } from './types.ts';
+import { Unsettled } from './unsettled.ts';
+import type { OnDamage } from './walker.ts';
+import { type Lost, Walker } from './walker.ts';
+
+const valueLimitBytes = 4096;
+
+/** What a cursor needs of the ring. */
+export interface CursorHost {
+  readonly log: Log;
+  readonly durable: number;
+  readonly ringTime: number;
+  readonly damage: OnDamage;
+  full(stored: StoredProvenance): Provenance | null;
+  names(stored: StoredProvenance, key: PublicKey): boolean;
+  /** The cursor's settled state changed: it is to be written. */
+  dirty(position: Position): void;
+  redefine(position: Position, filters: readonly string[]): Sequence;
+  remove(position: Position): Sequence;
+}
+
+/** One reader's place in the ring, opened. */
+export class OpenCursor implements Cursor {
+  readonly name: string;
+  readonly #host: CursorHost;
+  readonly #position: Position;
+  readonly #walker: Walker;
+  readonly #unsettled = new Unsettled();
+  #readTo: number;
+  /** Changes whenever the read position is moved by something else than reading. */
+  #moves = 0;
+  #reading = false;
+  #gapShown = false;
+  /** A settle beyond what was read: records up to there are counted by reading them in silence. */
+  #skim: { to: number; refused: number } | null = null;
+
+  constructor(host: CursorHost, position: Position) {
+    this.name = position.name;
+    this.#host = host;
+    this.#position = position;
+    this.#walker = new Walker(host.log, host.damage);
+    this.#readTo = position.settledTo;
+  }
+
+  get position(): Sequence {
+    return this.#position.settledTo as Sequence;
+  }
+
+  get account(): CursorAccount {
+    return this.#position.account;
+  }
+
+  get settledOrdinal(): number {
+    return this.#position.settledOrdinal;
+  }
+
+  get value(): Uint8Array | null {
+    return this.#position.value;
+  }
+
+  get readable(): boolean {
+    if (this.#unsettled.full || this.#position.removed) return false;
+    return (this.#position.gap !== null && !this.#gapShown) || this.#mayMatch;
+  }
+
+  async read(maxRecords: number, maxBytes: number): Promise<readonly (MessageRecord | GapRecord)[]> {
+    assert(!this.#reading, `two reads of cursor ${this.name} at once`);
+    this.#reading = true;
+    try {
+      if (this.#skim !== null) await this.#skimThrough();
+      return await this.#fill(maxRecords, maxBytes);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  rewind(): void {
+    this.#moves++;
+    this.#readTo = this.#position.settledTo;
+    this.#unsettled.clear();
+    this.#gapShown = false;
+    this.#walker.release();
+  }
+
+  settle(to: Sequence, refused = 0, value?: Uint8Array): void {
+    const position = this.#position;
+    if (position.removed) return;
+    if (value !== undefined) this.#setValue(value);
+    const end = Math.min(to, this.#host.durable);
+    if (end > this.#readTo && this.#mayMatch) this.#settleUnread(end, refused);
+    else this.#settleRead(end, refused, value !== undefined);
+  }
+
+  setFilters(filters: readonly string[]): Sequence {
+    return this.#host.redefine(this.#position, filters);
+  }
+
+  remove(): Sequence {
+    this.#moves++;
+    this.#walker.release();
+    return this.#host.remove(this.#position);
+  }
+
+  /** Records up to `to` are gone, and the account says so already: a gap stands in their place. */
+  dropped(to: number): void {
+    this.#moves++;
+    this.#unsettled.take(to);
+    this.#readTo = Math.max(this.#readTo, to);
+    this.#gapShown = false;
+  }
+
+  /** How far the cursor has read, for those who keep memory for it. */
+  get readTo(): number {
+    return this.#readTo;
+  }
+
+  get #mayMatch(): boolean {
+    const { matched, settledOrdinal, discoverTo } = this.#position;
+    return matched > settledOrdinal + this.#unsettled.ordinals || this.#readTo < discoverTo;
+  }
+
+  #setValue(value: Uint8Array): void {
+    assert(value.length <= valueLimitBytes, `value of cursor ${this.name} has ${value.length} bytes`);
+    this.#position.value = Uint8Array.prototype.slice.call(value);
+  }
+
+  #settleRead(to: number, refused: number, valueChanged: boolean): void {
+    const position = this.#position;
+    const taken = this.#unsettled.take(to);
+    const said = Math.min(refused, taken.records);
+    position.settled += taken.records - said;
+    position.dropped.refused += said;
+    for (const gap of taken.gaps) position.dropped[gap.reason] += gap.count;
+    const gapDone = position.gap !== null && to >= position.gap.to;
+    if (gapDone) position.gap = null;
+    position.settledTo = Math.max(position.settledTo, to);
+    this.#readTo = Math.max(this.#readTo, to);
+    position.forgetOldFilters();
+    if (taken.records > 0 || taken.gaps.length > 0 || gapDone || valueChanged) this.#host.dirty(position);
+  }
+
+  #settleUnread(to: number, refused: number): void {
+    const { skim } = { skim: this.#skim };
+    this.#skim = { to: Math.max(skim?.to ?? 0, to), refused: (skim?.refused ?? 0) + refused };
+    if (this.#reading) return;
+    this.#reading = true;
+    this.#skimThrough().then(
+      () => {
+        this.#reading = false;
+      },
+      () => {
+        this.#reading = false;
+      },
+    );
+  }
+
+  /** Reads up to the wanted place without handing anything out, then settles there. */
+  async #skimThrough(): Promise<void> {
+    while (this.#skim !== null) {
+      const { to, refused } = this.#skim;
+      while (this.#readTo < to && this.#mayMatch) {
+        const step = await this.#walker.next(this.#readTo, to, (segment) => this.#isEmptyFor(segment));
+        if (step === null) break;
+        if (step.kind === 'lost') await this.#passLost(step);
+        else this.#pass(step.batch, to);
+        if (this.#unsettled.full) this.#settleRead(this.#readTo, 0, false);
+      }
+      this.#settleRead(to, refused, false);
+      if (this.#skim.to === to) this.#skim = null;
+    }
+  }
+
+  async #fill(maxRecords: number, maxBytes: number): Promise<(MessageRecord | GapRecord)[]> {
+    const out: (MessageRecord | GapRecord)[] = [];
+    let left = maxBytes;
+    while (out.length < maxRecords && left > 0 && this.readable) {
+      const { gap } = this.#position;
+      if (gap !== null && !this.#gapShown) {
+        this.#gapShown = true;
+        out.push(gapRecord(gap.from, gap.to, gap.count, 'full'));
+        continue;
+      }
+      const moves = this.#moves;
+      const step = await this.#walker.next(this.#readTo, this.#host.durable, (segment) => this.#isEmptyFor(segment));
+      if (moves !== this.#moves) {
+        if (out.length > 0) return out;
+        continue;
+      }
+      if (step === null) break;
+      if (step.kind === 'lost') {
+        const lost = await this.#passLost(step);
+        if (lost !== null) out.push(lost);
+      } else left = this.#take(step.batch, out, maxRecords, left);
+    }
+    if (!this.#mayMatch) this.#readTo = Math.max(this.#readTo, this.#host.durable);
+    return out;
+  }
+
+  /** Hands out what matches in a batch; returns the bytes left. */
+  #take(batch: Batch, out: (MessageRecord | GapRecord)[], maxRecords: number, maxBytes: number): number {
+    const view = viewOf(batch.bytes);
+    let left = maxBytes;
+    let sequence = batch.first;
+    for (let at = batch.from; at < batch.end && out.length < maxRecords && left > 0; sequence++) {
+      const length = recordLength(view, at, batch.end);
+      if (length === 0) break;
+      if (sequence > this.#readTo) {
+        const topic = this.#topicIfWanted(batch.bytes, view, at, length, sequence);
+        if (topic !== null) {
+          out.push(this.#message(topic.record, topic.name, sequence, batch));
+          this.#count(sequence);
+          left -= length;
+        }
+        this.#readTo = sequence;
+      }
+      at += length;
+    }
+    return left;
+  }
+
+  #pass(batch: Batch, to: number): void {
+    for (const sequence of this.#matching(batch, this.#readTo, to)) this.#count(sequence);
+    this.#readTo = Math.max(this.#readTo, Math.min(batch.last, to));
+  }
+
+  #count(sequence: number): void {
+    this.#unsettled.push(sequence);
+    const position = this.#position;
+    const ordinal = position.settledOrdinal + this.#unsettled.ordinals;
+    if (sequence <= position.discoverTo && ordinal > position.discovered) position.discovered = ordinal;
+  }
+
+  /** Counts what was lost there exactly: what the segment had for this cursor, less what can still be read of it. */
+  async #passLost(lost: Lost): Promise<GapRecord | null> {
+    const moves = this.#moves;
+    const { segment } = lost;
+    let found = 0;
+    if (lost.to < segment.last) found = await this.#countMatches(segment, lost.to);
+    if (moves !== this.#moves || !this.#host.log.isLive(segment)) return null;
+    const read = this.#position.settledOrdinal + this.#unsettled.ordinals;
+    const count = Math.max(0, matchedThrough(this.#host.log, this.#position, segment) - read - found);
+    const reason = segment.lost ?? 'damaged';
+    this.#readTo = lost.to;
+    if (count === 0 && segment.lost !== null) return null;
+    this.#unsettled.pushGap({ to: lost.to, count, reason });
+    return gapRecord(lost.from, lost.to, count, reason);
+  }
+
+  async #countMatches(segment: Segment, after: number): Promise<number> {
+    const walker = new Walker(this.#host.log, this.#host.damage);
+    let found = 0;
+    for (let at = after; at < segment.last; ) {
+      const step = await walker.next(at, segment.last);
+      if (step === null) break;
+      if (step.kind === 'batch') for (const _ of this.#matching(step.batch, at, segment.last)) found++;
+      at = step.kind === 'lost' ? step.to : step.batch.last;
+    }
+    return found;
+  }
+
+  *#matching(batch: Batch, after: number, to: number): Generator<number> {
+    const view = viewOf(batch.bytes);
+    let sequence = batch.first;
+    for (let at = batch.from; at < batch.end && sequence <= to; sequence++) {
+      const length = recordLength(view, at, batch.end);
+      if (length === 0) return;
+      if (sequence > after && this.#topicIfWanted(batch.bytes, view, at, length, sequence) !== null) yield sequence;
+      at += length;
+    }
+  }
+
+  #topicIfWanted(
+    bytes: Buffer,
+    view: DataView,
+    at: number,
+    length: number,
+    sequence: number,
+  ): { record: StoredRecord; name: string } | null {
+    if (view.getUint8(at + 4) !== recordKind.message) return null;
+    const record = readRecord(bytes, view, at, length);
+    if (record === null) return null;
+    const { except } = this.#position;
+    if (except !== null && record.provenance !== null && this.#host.names(record.provenance, except)) return null;
+    const name = record.name.toString();
+    return this.#position.wants(name, sequence) ? { record, name } : null;
+  }
+
+  #message(record: StoredRecord, topic: string, sequence: number, batch: Batch): MessageRecord {
+    const { lane, qos, retain, latest, body } = record;
+    return {
+      kind: 'message',
+      sequence: sequence as Sequence,
+      epoch: batch.epoch,
+      topic,
+      lane,
+      qos,
+      retain,
+      latest,
+      body,
+      provenance: record.provenance === null ? null : this.#host.full(record.provenance),
+      age: Math.max(0, this.#host.ringTime - record.born) as Duration,
+    };
+  }
+
+  /** A segment in which nothing matched: not read at all. The newest one may still get something. */
+  #isEmptyFor(segment: Segment): boolean {
+    if (segment === this.#host.log.active || segment.first <= this.#position.discoverTo) return false;
+    return !segment.matches.has(this.#position.id);
+  }
+}
+
+/** How many records had matched up to the end of a segment. */
+export function matchedThrough(log: Log, position: Position, segment: Segment): number {
+  let later = 0;
+  for (let index = log.segments.length - 1; index >= 0; index--) {
+    const other = log.segments[index] as Segment;
+    if (other.id <= segment.id) break;
+    later += other.matches.get(position.id) ?? 0;
+  }
+  return position.matched - later;
+}
+
+const gapRecord = (from: number, to: number, count: number, reason: GapRecord['reason']): GapRecord => ({
+  kind: 'gap',
+  from: from as Sequence,
+  to: to as Sequence,
+  count,
+  reason,
+});

@@ -1,0 +1,34 @@
+import type { Log as Journal } from '#kernel';
+import type { Segment } from './segment.ts';
+
+const rememberedPlaces = 4096;
+
+/** Counts what the medium lost, each place once, and says where it was. */
+export class DamageAccount {
+  batches = 0;
+  records = 0;
+  readonly #journal: Journal;
+  readonly #seen = new Set<string>();
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+  }
+
+  /** Records `from` to `to` should lie in the segment from `offset` on and cannot be read. */
+  found(segment: Segment, offset: number, from: number, to: number): void {
+    const place = `${segment.id}:${to}`;
+    if (this.#seen.has(place)) return;
+    if (this.#seen.size >= rememberedPlaces) this.#seen.clear();
+    this.#seen.add(place);
+    this.batches++;
+    this.records += to - from + 1;
+    const { id, slot } = segment;
+    this.#journal.warn('ring-batch-damaged', {
+      segment: id,
+      slot,
+      offsetBytes: offset,
+      fromSequence: from,
+      toSequence: to,
+    });
+  }
+}

@@ -1,0 +1,62 @@
+import { AgentError, pageBytes } from '#kernel';
+
+/** See FORMAT.md for every byte. */
+export const formatVersion = 1;
+export const batchHeaderBytes = 64;
+export const recordHeaderBytes = 16;
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const smallestSegment = 64 * KiB;
+const largestSegment = 4 * MiB;
+/** Fewer slots could not hold the reserve, the active segment, and what two checkpoints keep. */
+export const fewestSlots = 8;
+
+/** How a ring of a given size is cut up, and the limits that follow from it. */
+export interface Geometry {
+  readonly segmentBytes: number;
+  readonly slots: number;
+  /** Slots that messages never take: state and cursors move on in them when the ring is full. */
+  readonly reserveSlots: number;
+  /** The longest batch, header and padding included. */
+  readonly largestBatch: number;
+  /** Staged bytes at which messages are told to wait. */
+  readonly stageBytes: number;
+  /** Log written since the last checkpoint that makes a new one due. */
+  readonly checkpointBytes: number;
+  /** Keys and values of all state, retained messages included. */
+  readonly stateBytes: number;
+}
+
+/** `segmentBytes` is what the file on disk has, if there is one: the size of a ring may change, that of its segments not. */
+export function geometryOf(sizeBytes: number, segmentBytes: number | null): Geometry {
+  const smallest = fewestSlots * (segmentBytes ?? smallestSegment);
+  if (!Number.isSafeInteger(sizeBytes) || sizeBytes < smallest) {
+    throw new AgentError('ring/size', 'reconfigure', `ring: size ${sizeBytes} bytes, at least ${smallest} wanted`);
+  }
+  const wanted = Math.min(Math.max(sizeBytes / 16, smallestSegment), largestSegment);
+  const segment = segmentBytes ?? Math.floor(wanted / pageBytes) * pageBytes;
+  return {
+    segmentBytes: segment,
+    slots: Math.floor(sizeBytes / segment),
+    reserveSlots: 3,
+    largestBatch: segment - pageBytes,
+    stageBytes: Math.floor(segment / 4),
+    checkpointBytes: Math.min(8 * MiB, Math.max(segment, sizeBytes / 8)),
+    stateBytes: Math.min(64 * MiB, Math.max(MiB, sizeBytes / 8)),
+  };
+}
+
+export const padded = (bytes: number): number => Math.ceil(bytes / pageBytes) * pageBytes;
+
+/** 48 bits, little-endian, as sequences and times are stored. */
+export function putUint48(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true);
+  view.setUint16(at + 4, Math.floor(value / 0x1_0000_0000), true);
+}
+
+export function getUint48(view: DataView, at: number): number {
+  return view.getUint32(at, true) + view.getUint16(at + 4, true) * 0x1_0000_0000;
+}
+
+export const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,0 +1,229 @@
+import type { DiskFile, Log as Journal } from '#kernel';
+import { AgentError, messageOf, pageBytes } from '#kernel';
+import { type BatchHeader, sealBatch } from './batch.ts';
+import { type Geometry, padded } from './layout.ts';
+import { encodeSegmentHeader, type Segment } from './segment.ts';
+import type { Batch } from './tail.ts';
+import { Tail } from './tail.ts';
+
+const zeroPieceBytes = 256 * 1024;
+
+/** What recovery found in the file. */
+export interface LogContent {
+  readonly segments: Segment[];
+  readonly freeSlots: number[];
+  /** Slots that the file has room for, whole or begun. */
+  readonly begunSlots: number;
+  readonly zeroedBytes: number;
+}
+
+/**
+ * The file of segments: where batches go, which slots are free, zeros written ahead. One write at a time. A segment
+ * whose sync failed gets no further batch; the next segment begins with the batch that failed.
+ */
+export class Log {
+  readonly geometry: Geometry;
+  readonly ringId: Uint8Array;
+  readonly file: DiskFile;
+  readonly segments: Segment[];
+  readonly tail: Tail;
+  bytesWritten = 0;
+  readonly #free: number[];
+  readonly #journal: Journal;
+  #begunSlots: number;
+  #zeroedBytes: number;
+  #zeroing: Promise<void> | null = null;
+  /** A sync failed in the newest segment: nothing more goes there. */
+  #abandoned = false;
+  #nextSegment: number;
+
+  constructor(
+    geometry: Geometry,
+    ringId: Uint8Array,
+    file: DiskFile,
+    content: LogContent,
+    nextSegment: number,
+    journal: Journal,
+  ) {
+    this.geometry = geometry;
+    this.ringId = ringId;
+    this.file = file;
+    this.segments = content.segments;
+    this.#free = content.freeSlots;
+    this.#begunSlots = content.begunSlots;
+    this.#zeroedBytes = content.zeroedBytes;
+    this.#nextSegment = nextSegment;
+    this.#journal = journal;
+    this.tail = new Tail(Math.min(geometry.segmentBytes, 1024 * 1024));
+  }
+
+  get active(): Segment | undefined {
+    return this.segments.at(-1);
+  }
+
+  get freeSlots(): number {
+    return this.#free.length + Math.max(0, this.geometry.slots - this.#begunSlots);
+  }
+
+  get usedBytes(): number {
+    let used = 0;
+    for (const segment of this.segments) used += segment === this.active ? segment.end : this.geometry.segmentBytes;
+    return used;
+  }
+
+  /** True when a batch of that length goes behind the last one. */
+  fitsActive(length: number): boolean {
+    const { active } = this;
+    if (active === undefined || active.slot < 0 || this.#abandoned) return false;
+    return active.end + padded(length) <= this.geometry.segmentBytes;
+  }
+
+  /** Whether messages may make a batch this long, so that the reserve stays. */
+  admits(length: number): boolean {
+    const { reserveSlots } = this.geometry;
+    return this.freeSlots > reserveSlots || (this.freeSlots === reserveSlots && this.fitsActive(length));
+  }
+
+  /** The first live segment that holds something after `sequence`. */
+  segmentAfter(sequence: number): Segment | undefined {
+    let low = 0;
+    let high = this.segments.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.segments[middle] as Segment).last > sequence) high = middle;
+      else low = middle + 1;
+    }
+    return this.segments[low];
+  }
+
+  isLive(segment: Segment): boolean {
+    return this.segmentAfter(segment.last - 1) === segment;
+  }
+
+  free(segment: Segment): void {
+    const index = this.segments.indexOf(segment);
+    if (index < 0) return;
+    this.segments.splice(index, 1);
+    if (segment.slot >= 0 && segment.slot < this.geometry.slots) this.#free.push(segment.slot);
+  }
+
+  /**
+   * Writes and syncs one batch; returns the segment it is in. `bytes` holds the records after the header's place, and
+   * room for the padding. Throws `ring/full` when there is no slot, or the disk's error: then nothing is durable and
+   * the same batch is to be written again.
+   */
+  async write(bytes: Buffer, header: BatchHeader): Promise<Segment> {
+    const length = padded(header.length);
+    const segment = this.fitsActive(header.length) ? (this.active as Segment) : this.#openSegment(header);
+    const start = segment.slot * this.geometry.segmentBytes;
+    await this.#zero(start + segment.end + length);
+    sealBatch(bytes, header, { ringId: this.ringId, segment: segment.id, offset: segment.end });
+    bytes.fill(0, header.length, length);
+    if (segment.end === pageBytes) await this.#writeHeader(segment, start);
+    await this.file.write(bytes.subarray(0, length), start + segment.end);
+    await this.#sync(segment);
+    this.bytesWritten += length;
+    segment.end += length;
+    segment.last = header.first + header.count - 1;
+    this.zeroAhead();
+    return segment;
+  }
+
+  /** Writes and syncs a batch again where it lies. */
+  async rewrite(segment: Segment, offset: number, bytes: Uint8Array): Promise<void> {
+    await this.file.write(bytes, segment.slot * this.geometry.segmentBytes + offset);
+    await this.file.sync();
+    this.bytesWritten += bytes.length;
+  }
+
+  remember(batch: Batch): void {
+    this.tail.add(batch);
+  }
+
+  /** Makes the next slot ready in the background, so that no commit waits for it. */
+  zeroAhead(): void {
+    if (this.#free.length > 0 || this.#begunSlots >= this.geometry.slots) return;
+    this.#zero((this.#begunSlots + 1) * this.geometry.segmentBytes).catch((error) => {
+      this.#journal.debug('ring-zero-ahead', () => ({ error: messageOf(error) }));
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#zeroing?.catch(() => undefined);
+    await this.file.close();
+  }
+
+  #openSegment(header: BatchHeader): Segment {
+    const { active } = this;
+    // A segment that holds nothing durable yet is begun anew in its place: no slot is lost to each failure.
+    if (active !== undefined && active.end === pageBytes && active.slot >= 0) {
+      this.#abandoned = false;
+      return active;
+    }
+    const slot = this.#takeSlot();
+    const { first, ringTime } = header;
+    const segment = {
+      id: this.#nextSegment++,
+      slot,
+      first,
+      last: first - 1,
+      end: pageBytes,
+      matches: new Map(),
+      born: ringTime,
+      lost: null,
+    };
+    this.segments.push(segment);
+    this.#abandoned = false;
+    return segment;
+  }
+
+  #takeSlot(): number {
+    const freed = this.#free.shift();
+    if (freed !== undefined) return freed;
+    if (this.#begunSlots >= this.geometry.slots) throw new AgentError('ring/full', 'retry', 'ring: no free segment');
+    return this.#begunSlots++;
+  }
+
+  async #writeHeader(segment: Segment, start: number): Promise<void> {
+    const { id, first, slot } = segment;
+    const page = encodeSegmentHeader({
+      ringId: this.ringId,
+      id,
+      first,
+      segmentBytes: this.geometry.segmentBytes,
+      slot,
+    });
+    await this.file.write(page, start);
+    this.bytesWritten += pageBytes;
+  }
+
+  async #sync(segment: Segment): Promise<void> {
+    try {
+      await this.file.sync();
+    } catch (error) {
+      this.#abandoned = segment.end > pageBytes;
+      throw error;
+    }
+  }
+
+  /** Zeros are written up to there, in pieces, one caller's after the other's. */
+  async #zero(upTo: number): Promise<void> {
+    while (this.#zeroedBytes < upTo) {
+      this.#zeroing ??= this.#zeroPiece().finally(() => {
+        this.#zeroing = null;
+      });
+      await this.#zeroing;
+    }
+  }
+
+  async #zeroPiece(): Promise<void> {
+    const { segmentBytes } = this.geometry;
+    const slotEnd = (Math.floor(this.#zeroedBytes / segmentBytes) + 1) * segmentBytes;
+    const length = Math.min(zeroPieceBytes, slotEnd - this.#zeroedBytes);
+    await this.file.write(zeros.subarray(0, length), this.#zeroedBytes);
+    this.#zeroedBytes += length;
+    this.bytesWritten += length;
+  }
+}
+
+const zeros = new Uint8Array(zeroPieceBytes);

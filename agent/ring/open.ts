@@ -1,0 +1,79 @@
+import type { DiskFile, Env } from '#kernel';
+import { Checkpointer } from './checkpointer.ts';
+import { DamageAccount } from './damage.ts';
+import { makeEpoch } from './epoch.ts';
+import { geometryOf } from './layout.ts';
+import { Log } from './log.ts';
+import { Origins } from './origins.ts';
+import { findCheckpoints, findSegmentBytes, liveSegments, readSlots, replay } from './recovery.ts';
+import { Replayer } from './replayer.ts';
+import { DiskRing } from './ring.ts';
+import { State } from './state.ts';
+import type { Ring, RingOptions } from './types.ts';
+
+/** A new ring's clock begins here, so that what was old on arrival has a time of birth too (34 years in ms). */
+const firstRingTime = 2 ** 40;
+
+/**
+ * Opens the ring in `options.directory`, or makes one. Starts whatever state the files are in, with what can still be
+ * read; refuses only a size too small (`ring/size`) and files of a newer version (`ring/version`), both `reconfigure`.
+ * The caller holds the directory's lock.
+ */
+export async function openRing(env: Env, options: RingOptions): Promise<Ring> {
+  const { disk } = env;
+  const { directory } = options;
+  geometryOf(options.sizeBytes, null);
+  await disk.makeDirectory(directory);
+  const checkpoints = await findCheckpoints(disk, directory, env.log);
+  const path = `${directory}/ring.log`;
+  const isNew = !(await disk.list(directory)).includes('ring.log');
+  const file = await disk.open(path, 'create');
+  if (isNew) await disk.syncDirectory(directory);
+  try {
+    return await recover(env, options, file, checkpoints);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+type Found = Awaited<ReturnType<typeof findCheckpoints>>;
+
+async function recover(env: Env, options: RingOptions, file: DiskFile, found: Found): Promise<Ring> {
+  const size = await file.size();
+  const checkpoint = found.newest;
+  const header = await findSegmentBytes(file, size);
+  const ringId = checkpoint?.ringId ?? header?.ringId ?? env.random.bytes(16);
+  const segmentBytes = checkpoint?.segmentBytes ?? header?.segmentBytes ?? null;
+  const geometry = geometryOf(options.sizeBytes, segmentBytes);
+  const slots = await readSlots(file, size, geometry.segmentBytes, ringId);
+  const segments = liveSegments(slots, checkpoint);
+  const damage = new DamageAccount(env.log);
+  const replayer = new Replayer(new State(geometry.stateBytes), new Origins(), damage);
+  if (checkpoint !== null) replayer.start(checkpoint);
+  const from = { segment: checkpoint?.segment ?? 0, offset: checkpoint?.offset ?? 0 };
+  const start = checkpoint?.position ?? (segments[0]?.first ?? 1) - 1;
+  const replayed = await replay(file, geometry, ringId, segments, start, from, replayer);
+  replayer.finish();
+  const used = new Set(segments.map((segment) => segment.slot));
+  const freeSlots = slots.map(({ slot }) => slot).filter((slot) => !used.has(slot) && slot < geometry.slots);
+  const nextSegment = Math.max(0, ...segments.map(({ id }) => id), ...slots.map((slot) => slot.header?.id ?? 0)) + 1;
+  const content = { segments, freeSlots, begunSlots: slots.length, zeroedBytes: size - (size % 4096) };
+  const log = new Log(geometry, ringId, file, content, nextSegment, env.log);
+  const boot = Math.max(checkpoint?.boot ?? 0, replayed.boot) + 1;
+  const ring = new DiskRing(env, options, {
+    log,
+    state: replayer.state,
+    origins: replayer.origins,
+    positions: replayer.positions,
+    checkpointer: new Checkpointer(env.disk, options.directory, env.log, found.kept, found.next),
+    damage,
+    epoch: makeEpoch(boot, env.random.bytes(8)),
+    boot,
+    last: replayed.last,
+    nextCursorId: replayer.nextCursorId,
+    ringTimeBase: Math.max(checkpoint?.ringTime ?? firstRingTime, replayed.ringTime),
+  });
+  await ring.begin(replayed.lastBatch);
+  return ring;
+}

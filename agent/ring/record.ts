@@ -1,0 +1,136 @@
+import { getUint48, putUint48, recordHeaderBytes, viewOf } from './layout.ts';
+import type { Lane } from './types.ts';
+
+/** What a record is. Numbers are on disk: append only. */
+export const recordKind = { message: 1, put: 2, delete: 3, cursor: 4, settle: 5, remove: 6, origin: 7 } as const;
+export type RecordKind = (typeof recordKind)[keyof typeof recordKind];
+
+const latests = ['none', 'set', 'clear'] as const;
+
+/** Provenance as stored: names by their number in the ring's table of origins. */
+export interface StoredProvenance {
+  readonly origin: number;
+  readonly via: number;
+  readonly sequence: number;
+  readonly hopsLeft: number;
+}
+
+export const provenanceBytes = 12;
+
+/** A record's header and where its parts lie in the buffer that it was read from. */
+export interface StoredRecord {
+  readonly kind: number;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly latest: 'none' | 'set' | 'clear';
+  readonly lane: Lane;
+  /** Ring time of birth, in ms. */
+  readonly born: number;
+  readonly provenance: StoredProvenance | null;
+  /** Topic, state key or cursor name. */
+  readonly name: Buffer;
+  readonly body: Buffer;
+}
+
+export interface RecordMeta {
+  readonly kind: RecordKind;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly latest: 'none' | 'set' | 'clear';
+  readonly lane: Lane;
+  readonly born: number;
+  readonly provenance: StoredProvenance | null;
+}
+
+export const recordSize = (nameBytes: number, bodyBytes: number, provenance: boolean): number =>
+  recordHeaderBytes + (provenance ? provenanceBytes : 0) + nameBytes + bodyBytes;
+
+/** Writes one record at `at`; returns its end. The caller has made room. */
+export function writeRecord(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  meta: RecordMeta,
+  name: Uint8Array,
+  body: Uint8Array,
+): number {
+  const { provenance } = meta;
+  const length = recordSize(name.length, body.length, provenance !== null);
+  view.setUint32(at, length, true);
+  view.setUint8(at + 4, meta.kind);
+  view.setUint8(at + 5, flagsOf(meta));
+  view.setUint8(at + 6, meta.lane);
+  view.setUint8(at + 7, 0);
+  view.setUint16(at + 8, name.length, true);
+  putUint48(view, at + 10, meta.born);
+  let next = at + recordHeaderBytes;
+  if (provenance !== null) next = writeProvenance(view, next, provenance);
+  bytes.set(name, next);
+  bytes.set(body, next + name.length);
+  return at + length;
+}
+
+function flagsOf(meta: RecordMeta): number {
+  const latest = meta.latest === 'none' ? 0 : meta.latest === 'set' ? 1 : 2;
+  return meta.qos | (meta.retain ? 4 : 0) | (latest << 3) | (meta.provenance === null ? 0 : 32);
+}
+
+function writeProvenance(view: DataView, at: number, provenance: StoredProvenance): number {
+  view.setUint16(at, provenance.origin, true);
+  view.setUint16(at + 2, provenance.via, true);
+  putUint48(view, at + 4, provenance.sequence);
+  view.setUint8(at + 10, provenance.hopsLeft);
+  view.setUint8(at + 11, 0);
+  return at + provenanceBytes;
+}
+
+/** The length of the record at `at`, or 0 when none fits before `end`. */
+export function recordLength(view: DataView, at: number, end: number): number {
+  if (at + recordHeaderBytes > end) return 0;
+  const length = view.getUint32(at, true);
+  return length < recordHeaderBytes || at + length > end ? 0 : length;
+}
+
+/** The record at `at`, of `length` bytes; null when it contradicts itself. Name and body are views. */
+export function readRecord(bytes: Buffer, view: DataView, at: number, length: number): StoredRecord | null {
+  const flags = view.getUint8(at + 5);
+  const qos = flags & 3;
+  const lane = view.getUint8(at + 6);
+  const latest = latests[(flags >> 3) & 3];
+  const nameFrom = at + recordHeaderBytes + ((flags & 32) === 0 ? 0 : provenanceBytes);
+  const bodyFrom = nameFrom + view.getUint16(at + 8, true);
+  if (qos === 3 || lane > 2 || latest === undefined || bodyFrom > at + length) return null;
+  return {
+    kind: view.getUint8(at + 4),
+    qos: qos as 0 | 1 | 2,
+    retain: (flags & 4) !== 0,
+    latest,
+    lane: lane as Lane,
+    born: getUint48(view, at + 10),
+    provenance: (flags & 32) === 0 ? null : readProvenance(view, at + recordHeaderBytes),
+    name: bytes.subarray(nameFrom, bodyFrom),
+    body: bytes.subarray(bodyFrom, at + length),
+  };
+}
+
+function readProvenance(view: DataView, at: number): StoredProvenance {
+  return {
+    origin: view.getUint16(at, true),
+    via: view.getUint16(at + 2, true),
+    sequence: getUint48(view, at + 4),
+    hopsLeft: view.getUint8(at + 10),
+  };
+}
+
+/** Every record of a whole batch in order, until one contradicts itself. */
+export function* recordsOf(bytes: Buffer, from: number, end: number): Generator<StoredRecord> {
+  const view = viewOf(bytes);
+  for (let at = from; ; ) {
+    const length = recordLength(view, at, end);
+    if (length === 0) return;
+    const record = readRecord(bytes, view, at, length);
+    if (record === null) return;
+    yield record;
+    at += length;
+  }
+}

@@ -1,0 +1,247 @@
+import type { Disk, DiskFile, Log as Journal } from '#kernel';
+import { pageBytes } from '#kernel';
+import { type BatchHeader, batchIsWhole, peekBatch, segmentClaimed } from './batch.ts';
+import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './checkpoint.ts';
+import { batchHeaderBytes, type Geometry, padded } from './layout.ts';
+import { decodeSegmentHeader, type Segment, type SegmentHeader } from './segment.ts';
+import type { Batch } from './tail.ts';
+
+/** The checkpoints found: which to start from, which are whole. */
+export interface FoundCheckpoints {
+  readonly newest: Checkpoint | null;
+  readonly kept: readonly { readonly generation: number; readonly position: number }[];
+  readonly next: number;
+  readonly damaged: number;
+}
+
+/** Reads the checkpoints, newest first, until two are whole; removes the others. */
+export async function findCheckpoints(disk: Disk, directory: string, journal: Journal): Promise<FoundCheckpoints> {
+  const generations = await listCheckpoints(disk, directory);
+  const kept: { generation: number; position: number }[] = [];
+  let newest: Checkpoint | null = null;
+  let damaged = 0;
+  for (const generation of generations) {
+    const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation) : null;
+    if (found !== null) {
+      kept.push({ generation, position: found.position });
+      newest ??= found;
+    } else {
+      if (kept.length < 2) {
+        damaged++;
+        journal.warn('ring-checkpoint-damaged', { generation });
+      }
+      await disk.remove(`${directory}/${nameOf(generation)}`).catch(() => undefined);
+    }
+  }
+  return { newest, kept, next: (generations[0] ?? 0) + 1, damaged };
+}
+
+/** A slot of the file and the segment in it. */
+export interface FoundSlot {
+  readonly slot: number;
+  readonly header: SegmentHeader | null;
+  /** What lies there though its header is damaged: the segment, and the first sequence found in it. */
+  readonly claimed: { readonly id: number; readonly first: number } | null;
+}
+
+/** The size of segments in the file, from the first header that is whole. */
+export async function findSegmentBytes(file: DiskFile, size: number): Promise<SegmentHeader | null> {
+  const page = Buffer.alloc(pageBytes);
+  for (let at = 0; at < size; at += 16 * pageBytes) {
+    if ((await file.read(page, at).catch(() => 0)) < pageBytes) continue;
+    const header = decodeSegmentHeader(page);
+    if (header !== null && header.slot * header.segmentBytes === at) return header;
+  }
+  return null;
+}
+
+export async function readSlots(
+  file: DiskFile,
+  size: number,
+  segmentBytes: number,
+  ringId: Uint8Array,
+): Promise<FoundSlot[]> {
+  const slots: FoundSlot[] = [];
+  for (let slot = 0; slot * segmentBytes < size; slot++) {
+    slots.push(await readSlot(file, slot, segmentBytes, ringId));
+  }
+  return slots;
+}
+
+async function readSlot(file: DiskFile, slot: number, segmentBytes: number, ringId: Uint8Array): Promise<FoundSlot> {
+  const start = slot * segmentBytes;
+  const pages = Buffer.alloc(2 * pageBytes);
+  await file.read(pages, start).catch(() => 0);
+  const header = decodeSegmentHeader(pages);
+  if (header !== null && Buffer.compare(header.ringId, ringId) === 0 && header.slot === slot)
+    return { slot, header, claimed: null };
+  if (pages.every((byte) => byte === 0)) return { slot, header: null, claimed: null };
+  return { slot, header: null, claimed: await claimOf(file, start, segmentBytes, ringId) };
+}
+
+/** Looks for a whole batch in a slot whose header is damaged; the segment that it says it is in. */
+async function claimOf(
+  file: DiskFile,
+  start: number,
+  segmentBytes: number,
+  ringId: Uint8Array,
+): Promise<FoundSlot['claimed']> {
+  const bytes = Buffer.alloc(segmentBytes);
+  await readPages(file, start, bytes);
+  for (let at = pageBytes; at < segmentBytes; at += pageBytes) {
+    const segment = segmentClaimed(bytes, at);
+    if (segment === null) continue;
+    const header = peekBatch(bytes, at, { ringId, segment, offset: at });
+    if (header !== null && batchIsWhole(bytes, at, header.length)) return { id: segment, first: header.first };
+  }
+  return null;
+}
+
+/** Reads what can be read; pages that cannot be are zeros. */
+async function readPages(file: DiskFile, start: number, into: Buffer): Promise<void> {
+  try {
+    into.fill(0, await file.read(into, start));
+  } catch {
+    for (let at = 0; at < into.length; at += pageBytes) {
+      const page = into.subarray(at, at + pageBytes);
+      await file.read(page, start + at).catch(() => page.fill(0));
+    }
+  }
+}
+
+/** What the replay tells as it goes. */
+export interface ReplaySink {
+  batch(batch: Batch, segment: Segment, header: BatchHeader): void;
+  /** Records `from` to `to` should be in the segment from the offset on, and are not. */
+  missing(segment: Segment, offset: number, from: number, to: number): void;
+}
+
+/** The last batch of the log and where it lies: its sync may not have happened. */
+export interface LastBatch {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly bytes: Buffer;
+  /** The sequence before its first. */
+  readonly before: number;
+}
+
+export interface Replayed {
+  /** The highest sequence found. */
+  readonly last: number;
+  readonly ringTime: number;
+  readonly boot: number;
+  readonly lastBatch: LastBatch | null;
+  /** Where the last batch should be that could not be read, if any. */
+  readonly broken: { readonly segment: Segment; readonly offset: number } | null;
+}
+
+interface Place {
+  readonly segment: Segment;
+  readonly next: Segment | undefined;
+  readonly from: number;
+}
+
+/**
+ * Goes through the log after `position`, from `offset` in the segment `start` on. One commit is under way at a time, so
+ * what cannot be read is a torn tail when nothing whole comes after it, and damage when something does.
+ */
+export async function replay(
+  file: DiskFile,
+  geometry: Geometry,
+  ringId: Uint8Array,
+  segments: readonly Segment[],
+  position: number,
+  start: { readonly segment: number; readonly offset: number },
+  sink: ReplaySink,
+): Promise<Replayed> {
+  let result: Replayed = { last: position, ringTime: 0, boot: 0, lastBatch: null, broken: null };
+  for (const [index, segment] of segments.entries()) {
+    if (segment.slot < 0 || segment.id < start.segment) continue;
+    const from = segment.id === start.segment ? start.offset : pageBytes;
+    const place = { segment, next: segments[index + 1], from };
+    result = await replaySegment(file, geometry, ringId, place, position, result, sink);
+  }
+  return result;
+}
+
+async function replaySegment(
+  file: DiskFile,
+  geometry: Geometry,
+  ringId: Uint8Array,
+  place: Place,
+  position: number,
+  before: Replayed,
+  sink: ReplaySink,
+): Promise<Replayed> {
+  const { segment, next } = place;
+  const bytes = Buffer.allocUnsafeSlow(geometry.segmentBytes - place.from);
+  await readPages(file, segment.slot * geometry.segmentBytes + place.from, bytes);
+  const limit = next?.first ?? Number.POSITIVE_INFINITY;
+  let { last, ringTime, boot, lastBatch, broken } = before;
+  for (let at = 0; at + batchHeaderBytes <= bytes.length; ) {
+    const offset = place.from + at;
+    const header = wholeBatch(bytes, at, { ringId, segment: segment.id, offset });
+    if (header === null || (header.count > 0 && header.first >= limit)) {
+      if (header === null) broken ??= { segment, offset };
+      at += pageBytes;
+      continue;
+    }
+    const end = header.first + header.count - 1;
+    if (header.first > last + 1)
+      sink.missing(broken?.segment ?? segment, broken?.offset ?? 0, last + 1, header.first - 1);
+    broken = null;
+    const batch = {
+      bytes,
+      from: at + batchHeaderBytes,
+      end: at + header.length,
+      first: header.first,
+      last: end,
+      epoch: header.epoch,
+    };
+    if (end > position) sink.batch(batch, segment, header);
+    last = Math.max(last, end);
+    ringTime = Math.max(ringTime, header.ringTime);
+    boot = Math.max(boot, Number.parseInt(header.epoch.slice(0, 8), 16));
+    segment.last = Math.max(segment.last, end);
+    segment.end = offset + padded(header.length);
+    lastBatch = { segment, offset, bytes: bytes.subarray(at, at + padded(header.length)), before: header.first - 1 };
+    at += padded(header.length);
+  }
+  return { last, ringTime, boot, lastBatch, broken };
+}
+
+function wholeBatch(
+  bytes: Buffer,
+  at: number,
+  place: { ringId: Uint8Array; segment: number; offset: number },
+): BatchHeader | null {
+  const header = peekBatch(bytes, at, place);
+  return header !== null && batchIsWhole(bytes, at, header.length) ? header : null;
+}
+
+/** Live segments: those of the checkpoint, and those begun since. What a checkpoint names and the file has not is lost. */
+export function liveSegments(slots: readonly FoundSlot[], checkpoint: Checkpoint | null): Segment[] {
+  const found = new Map<number, FoundSlot>();
+  for (const slot of slots) {
+    const id = slot.header?.id ?? slot.claimed?.id;
+    if (id !== undefined) found.set(id, slot);
+  }
+  const known = checkpoint?.segments ?? [];
+  const newest = known.at(-1)?.id ?? 0;
+  const live = known.map((segment) => revived(segment, found.get(segment.id), slots[segment.slot]));
+  const begun = [...found].filter(([id]) => id > newest).sort(([a], [b]) => a - b);
+  for (const [id, slot] of begun) {
+    const first = slot.header?.first ?? slot.claimed?.first ?? 0;
+    live.push({ id, slot: slot.slot, first, last: first - 1, end: pageBytes, matches: new Map(), born: 0, lost: null });
+  }
+  return live;
+}
+
+function revived(segment: Segment, found: FoundSlot | undefined, there: FoundSlot | undefined): Segment {
+  if (found !== undefined) return { ...segment, slot: found.slot };
+  if (segment.lost !== null) return { ...segment, slot: -1 };
+  // Its slot holds a later segment: it had been dropped, and the note of it was under way. Else the medium lost it, and
+  // whoever reads it finds that.
+  const taken = (there?.header?.id ?? there?.claimed?.id ?? 0) > segment.id;
+  return taken ? { ...segment, slot: -1, lost: 'full' } : segment;
+}

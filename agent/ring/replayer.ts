@@ -1,0 +1,136 @@
+import type { BatchHeader } from './batch.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { DamageAccount } from './damage.ts';
+import { decodeOrigin, type Origins } from './origins.ts';
+import { Interests, Position } from './position.ts';
+import { applySettlement, decodeDefinition, decodeSettlement } from './position-codec.ts';
+import { recordKind, recordsOf, type StoredRecord } from './record.ts';
+import type { ReplaySink } from './recovery.ts';
+import type { Segment } from './segment.ts';
+import type { State } from './state.ts';
+import type { Batch } from './tail.ts';
+
+/** Makes a checkpoint's state that of the log's end, record by record. */
+export class Replayer implements ReplaySink {
+  readonly state: State;
+  readonly origins: Origins;
+  readonly positions = new Map<number, Position>();
+  nextCursorId = 1;
+  readonly #interests = new Interests();
+  readonly #damage: DamageAccount;
+  #position = 0;
+
+  constructor(state: State, origins: Origins, damage: DamageAccount) {
+    this.state = state;
+    this.origins = origins;
+    this.#damage = damage;
+  }
+
+  start(checkpoint: Checkpoint): void {
+    this.#position = checkpoint.position;
+    this.nextCursorId = checkpoint.nextCursorId;
+    for (const { id, key, epoch, lastUsed } of checkpoint.origins) this.origins.define(id, key, epoch, lastUsed);
+    for (const [key, value] of checkpoint.values) this.state.set(key, value);
+    for (const retained of checkpoint.retained) this.state.retain(retained.topic, retained);
+    for (const position of checkpoint.positions) this.#add(position);
+  }
+
+  batch(batch: Batch, segment: Segment, header: BatchHeader): void {
+    if (segment.born === 0) segment.born = header.ringTime;
+    let sequence = batch.first;
+    for (const record of recordsOf(batch.bytes, batch.from, batch.end)) {
+      if (sequence > this.#position) this.#record(record, sequence, segment, batch);
+      sequence++;
+    }
+  }
+
+  missing(segment: Segment, offset: number, from: number, to: number): void {
+    this.#damage.found(segment, offset, from, to);
+  }
+
+  /** What was replayed is durable, so are the cursors as they are now. */
+  finish(): void {
+    for (const position of this.positions.values()) {
+      position.durableTo = position.settledTo;
+      position.durableOrdinal = position.settledOrdinal;
+    }
+  }
+
+  #record(record: StoredRecord, sequence: number, segment: Segment, batch: Batch): void {
+    switch (record.kind) {
+      case recordKind.message:
+        return this.#message(record, sequence, segment, batch);
+      case recordKind.put:
+        return this.state.set(record.name.toString(), Uint8Array.prototype.slice.call(record.body));
+      case recordKind.delete:
+        return this.state.set(record.name.toString(), null);
+      case recordKind.cursor:
+        return this.#define(record, sequence);
+      case recordKind.settle:
+        return this.#settle(record);
+      case recordKind.remove:
+        return this.#remove(record.body.readUInt32LE(0));
+      case recordKind.origin:
+        return this.#origin(record, sequence);
+      default:
+        // A kind of a later minor version: its records mean nothing here.
+        return undefined;
+    }
+  }
+
+  #message(record: StoredRecord, sequence: number, segment: Segment, batch: Batch): void {
+    const topic = record.name.toString();
+    const { provenance } = record;
+    if (provenance !== null) this.origins.use(provenance, sequence);
+    for (const position of this.#interests.topic(topic).positions) {
+      if (position.except !== null && provenance !== null && this.origins.names(provenance, position.except)) continue;
+      position.live++;
+      segment.matches.set(position.id, (segment.matches.get(position.id) ?? 0) + 1);
+    }
+    if (record.latest === 'clear') this.state.retain(topic, null);
+    if (record.latest !== 'set') return;
+    const { lane, qos, retain, born } = record;
+    const body = Uint8Array.prototype.slice.call(record.body);
+    const from = provenance === null ? null : this.origins.full(provenance);
+    this.state.retain(topic, { sequence, epoch: batch.epoch, topic, lane, qos, retain, body, provenance: from, born });
+  }
+
+  #define(record: StoredRecord, sequence: number): void {
+    const { id, except, discoverTo, start, filters } = decodeDefinition(record.body);
+    const known = this.positions.get(id);
+    if (known !== undefined) {
+      this.#interests.remove(known);
+      known.setFilters(sequence, filters);
+      this.#interests.add(known);
+      return;
+    }
+    const position = new Position(id, record.name.toString(), except, discoverTo, start);
+    position.definedAt = sequence;
+    position.setFilters(start < sequence - 1 ? 0 : sequence, filters);
+    this.nextCursorId = Math.max(this.nextCursorId, id + 1);
+    this.#add(position);
+  }
+
+  #add(position: Position): void {
+    this.positions.set(position.id, position);
+    this.#interests.add(position);
+  }
+
+  #settle(record: StoredRecord): void {
+    const settlement = decodeSettlement(record.body);
+    const position = this.positions.get(settlement.id);
+    if (position !== undefined) applySettlement(position, settlement);
+  }
+
+  #remove(id: number): void {
+    const position = this.positions.get(id);
+    if (position === undefined) return;
+    this.#interests.remove(position);
+    this.positions.delete(id);
+  }
+
+  #origin(record: StoredRecord, sequence: number): void {
+    const origin = decodeOrigin(record.body);
+    if (origin !== null) this.origins.define(origin.id, origin.key, origin.epoch, sequence);
+  }
+}

@@ -1,0 +1,119 @@
+import type { Log as Journal } from '#kernel';
+import { matchedThrough, type OpenCursor } from './cursor.ts';
+import type { Log } from './log.ts';
+import type { Position } from './position.ts';
+import type { Segment } from './segment.ts';
+
+export interface SpaceOptions {
+  readonly log: Log;
+  readonly policy: 'drop-oldest' | 'refuse';
+  readonly journal: Journal;
+  readonly positions: ReadonlyMap<number, Position>;
+  readonly openCursor: (position: Position) => OpenCursor | undefined;
+  /** Both checkpoints hold everything up to here. */
+  readonly coveredTo: () => number;
+  readonly dirty: (position: Position) => void;
+}
+
+/** What stands between the ring and more room. */
+export type Need = 'nothing' | 'commit' | 'checkpoint' | 'readers';
+
+/** Decides which segments are free. A segment is held by what a cursor has not durably settled in it, and by the checkpoints. */
+export class Space {
+  readonly #options: SpaceOptions;
+  droppedRecords = 0;
+
+  constructor(options: SpaceOptions) {
+    this.#options = options;
+  }
+
+  /** Frees what may be freed; says what would free more, if more is wanted. */
+  reclaim(): Need {
+    const { log } = this.#options;
+    for (const segment of [...log.segments]) if (this.#isFree(segment)) log.free(segment);
+    if (log.freeSlots > log.geometry.reserveSlots + 1) return 'nothing';
+    return this.#need();
+  }
+
+  /** What frees a slot soonest; drops the oldest records if that is the policy and nothing else helps. */
+  #need(): Need {
+    const { log, policy } = this.#options;
+    for (let turn = 0; turn <= log.segments.length; turn++) {
+      const waiting = log.segments.filter((segment) => segment !== log.active && !this.#isHeld(segment, false));
+      if (waiting.some((segment) => this.#isHeld(segment, true))) return this.#settleAll();
+      if (waiting.length > 0) return 'checkpoint';
+      if (policy === 'refuse' || !this.#dropOldest()) return 'readers';
+    }
+    return 'readers';
+  }
+
+  /** Positions that are only in memory are to be written. */
+  #settleAll(): Need {
+    const { positions, dirty } = this.#options;
+    for (const position of positions.values()) if (position.durableTo < position.settledTo) dirty(position);
+    return 'commit';
+  }
+
+  #isFree(segment: Segment): boolean {
+    const { log, coveredTo } = this.#options;
+    if (segment === log.active || segment.last > coveredTo()) return false;
+    return !this.#isHeld(segment, true);
+  }
+
+  /** `durably`: by what a power cut would leave of the cursors. */
+  #isHeld(segment: Segment, durably: boolean): boolean {
+    const { positions } = this.#options;
+    for (const [id, count] of segment.matches) {
+      const position = positions.get(id);
+      if (position !== undefined && count > 0 && this.#holds(position, segment, durably)) return true;
+    }
+    for (const position of positions.values()) {
+      if (position.discoverTo >= segment.first && (durably ? position.durableTo : position.settledTo) < segment.last)
+        return true;
+    }
+    return false;
+  }
+
+  #holds(position: Position, segment: Segment, durably: boolean): boolean {
+    const settledTo = durably ? position.durableTo : position.settledTo;
+    if (settledTo >= segment.last) return false;
+    if (settledTo < segment.first) return true;
+    const ordinal = durably ? position.durableOrdinal : position.settledOrdinal;
+    return matchedThrough(this.#options.log, position, segment) > ordinal;
+  }
+
+  /** Moves every cursor past the oldest segment that is held; false when there is none but the active one. */
+  #dropOldest(): boolean {
+    const { log, positions, journal } = this.#options;
+    const oldest = log.segments.find((segment) => segment !== log.active && this.#isHeld(segment, false));
+    if (oldest === undefined) return false;
+    let dropped = 0;
+    for (const position of positions.values()) {
+      if (position.settledTo < oldest.last) dropped += this.#drop(position, oldest);
+    }
+    this.droppedRecords += dropped;
+    journal.warn('ring-dropped-oldest', {
+      segment: oldest.id,
+      fromSequence: oldest.first,
+      toSequence: oldest.last,
+      records: dropped,
+    });
+    return true;
+  }
+
+  #drop(position: Position, segment: Segment): number {
+    const { log, dirty, openCursor } = this.#options;
+    const count = Math.max(0, matchedThrough(log, position, segment) - position.settledOrdinal);
+    const from = position.settledTo + 1;
+    position.settledTo = segment.last;
+    if (count > 0) {
+      position.dropped.full += count;
+      const old = position.gap;
+      position.gap = { from: old?.from ?? from, to: segment.last, count: count + (old?.count ?? 0) };
+    }
+    position.forgetOldFilters();
+    openCursor(position)?.dropped(segment.last);
+    dirty(position);
+    return count;
+  }
+}

@@ -1,0 +1,91 @@
+import type { Snapshot } from './checkpoint.ts';
+import { batchHeaderBytes, padded, viewOf } from './layout.ts';
+import type { Position } from './position.ts';
+import { type RecordMeta, writeRecord } from './record.ts';
+
+const smallestBytes = 64 * 1024;
+
+/** What becomes durable with a stage, of a cursor's settled state. */
+export interface StagedSettle {
+  readonly position: Position;
+  readonly settledTo: number;
+  readonly ordinal: number;
+}
+
+/** The state as it is with the last record of a stage: half of a checkpoint. */
+export type StateHalf = Pick<Snapshot, 'values' | 'retained' | 'origins' | 'nextCursorId'>;
+
+/** One commit batch being filled. Its memory is used again for a later one. */
+export class Stage {
+  bytes: Buffer;
+  length = batchHeaderBytes;
+  first = 0;
+  count = 0;
+  payloadBytes = 0;
+  readonly touched: Position[] = [];
+  /** Matches of each touched cursor, once sealed. */
+  matches: number[] = [];
+  readonly settles: StagedSettle[] = [];
+  state: StateHalf | null = null;
+  #view: DataView;
+  readonly #allocate: (bytes: number) => Uint8Array;
+
+  constructor(allocate: (bytes: number) => Uint8Array) {
+    this.#allocate = allocate;
+    this.bytes = bufferOf(allocate(smallestBytes));
+    this.#view = viewOf(this.bytes);
+  }
+
+  get last(): number {
+    return this.first + this.count - 1;
+  }
+
+  get isEmpty(): boolean {
+    return this.count === 0;
+  }
+
+  begin(first: number): void {
+    this.length = batchHeaderBytes;
+    this.first = first;
+    this.count = 0;
+    this.payloadBytes = 0;
+    this.touched.length = 0;
+    this.settles.length = 0;
+    this.state = null;
+  }
+
+  /** Makes room for `more` bytes of records. */
+  reserve(more: number): void {
+    const wanted = padded(this.length + more);
+    if (wanted <= this.bytes.length) return;
+    const wider = bufferOf(this.#allocate(Math.max(wanted, this.bytes.length * 2)));
+    this.bytes.copy(wider, 0, 0, this.length);
+    this.bytes = wider;
+    this.#view = viewOf(wider);
+  }
+
+  /** Appends one record and returns its sequence. Room was reserved. */
+  add(meta: RecordMeta, name: Uint8Array, body: Uint8Array): number {
+    this.length = writeRecord(this.bytes, this.#view, this.length, meta, name, body);
+    this.payloadBytes += body.length;
+    return this.first + this.count++;
+  }
+
+  /** Counts a match of the record just added. */
+  matched(position: Position): void {
+    if (position.stagedIn !== this) {
+      position.stagedIn = this;
+      position.stagedMatches = 0;
+      this.touched.push(position);
+    }
+    position.stagedMatches++;
+  }
+
+  /** No record comes after this; the cursors' staged counts belong to the next stage. */
+  seal(): void {
+    this.matches = this.touched.map((position) => position.stagedMatches);
+    for (const position of this.touched) position.stagedIn = null;
+  }
+}
+
+const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);

@@ -1,0 +1,139 @@
+import { pageBytes } from '#kernel';
+import { type BatchHeader, batchIsWhole, peekBatch } from './batch.ts';
+import { batchHeaderBytes, padded } from './layout.ts';
+import type { Log } from './log.ts';
+import type { Segment } from './segment.ts';
+import type { Batch } from './tail.ts';
+
+const chunkBytes = 256 * 1024;
+
+/** A stretch of sequences that cannot be read any more. */
+export interface Lost {
+  readonly kind: 'lost';
+  readonly from: number;
+  readonly to: number;
+  readonly segment: Segment;
+}
+
+export type Step = { readonly kind: 'batch'; readonly batch: Batch } | Lost;
+
+/** Told of records that should be in the segment at the offset, and are not. */
+export type OnDamage = (segment: Segment, offset: number, from: number, to: number) => void;
+
+/**
+ * Goes through the durable batches in order: from memory where they still are, else from the disk in large reads.
+ * Sequences are dense within a segment, so what is missing between two batches was damaged.
+ */
+export class Walker {
+  readonly #log: Log;
+  readonly #damage: OnDamage;
+  #segment: Segment | null = null;
+  #offset = 0;
+  /** Everything before `#offset` ends at or before this sequence. */
+  #behind = 0;
+  #chunk: Buffer = Buffer.alloc(0);
+  #chunkOffset = 0;
+  #chunkSegment: Segment | null = null;
+
+  constructor(log: Log, damage: OnDamage) {
+    this.#log = log;
+    this.#damage = damage;
+  }
+
+  /** The batch that holds the first live sequence after `after` (up to `upTo`), or what was lost there; null at the end. */
+  async next(after: number, upTo: number, skip: (segment: Segment) => boolean = never): Promise<Step | null> {
+    for (let from = after; from < upTo; ) {
+      const recent = this.#log.tail.find(from + 1);
+      if (recent !== undefined) return { kind: 'batch', batch: recent };
+      const segment = this.#log.segmentAfter(from);
+      if (segment === undefined || segment.first > upTo) return null;
+      from = Math.max(from, segment.first - 1);
+      if (skip(segment)) {
+        from = segment.last;
+        continue;
+      }
+      if (segment.lost !== null) return { kind: 'lost', from: from + 1, to: segment.last, segment };
+      const step = await this.#inSegment(segment, from);
+      if (this.#log.isLive(segment)) return step;
+      this.release();
+    }
+    return null;
+  }
+
+  /** Gives the read buffer back. */
+  release(): void {
+    this.#segment = null;
+    this.#chunkSegment = null;
+    this.#chunk = Buffer.alloc(0);
+  }
+
+  async #inSegment(segment: Segment, after: number): Promise<Step> {
+    if (this.#segment !== segment || this.#behind > after) {
+      this.#segment = segment;
+      this.#offset = pageBytes;
+      this.#behind = segment.first - 1;
+    }
+    let broken = this.#offset;
+    while (this.#offset < segment.end) {
+      const header = await this.#batchAt(segment, this.#offset);
+      if (header === null) {
+        this.#offset += pageBytes;
+        continue;
+      }
+      const last = header.first + header.count - 1;
+      if (last > after && header.first > after + 1) return this.#lost(segment, broken, after + 1, header.first - 1);
+      const at = this.#offset - this.#chunkOffset;
+      this.#offset += padded(header.length);
+      broken = this.#offset;
+      this.#behind = Math.max(this.#behind, last);
+      if (last > after) return { kind: 'batch', batch: this.#batch(header, at) };
+    }
+    return this.#lost(segment, broken, after + 1, segment.last);
+  }
+
+  #lost(segment: Segment, offset: number, from: number, to: number): Lost {
+    if (this.#log.isLive(segment)) this.#damage(segment, offset, from, to);
+    return { kind: 'lost', from, to, segment };
+  }
+
+  #batch(header: BatchHeader, at: number): Batch {
+    const { first, count, epoch, length } = header;
+    return { bytes: this.#chunk, from: at + batchHeaderBytes, end: at + length, first, last: first + count - 1, epoch };
+  }
+
+  /** The whole batch at `offset`, with its bytes in the chunk; null when there is none. */
+  async #batchAt(segment: Segment, offset: number): Promise<BatchHeader | null> {
+    const place = { ringId: this.#log.ringId, segment: segment.id, offset };
+    await this.#load(segment, offset, pageBytes);
+    const header = peekBatch(this.#chunk, offset - this.#chunkOffset, place);
+    if (header === null || offset + header.length > segment.end) return null;
+    await this.#load(segment, offset, header.length);
+    return batchIsWhole(this.#chunk, offset - this.#chunkOffset, header.length) ? header : null;
+  }
+
+  async #load(segment: Segment, offset: number, length: number): Promise<void> {
+    const known = this.#chunkSegment === segment && offset >= this.#chunkOffset;
+    if (known && offset + length <= this.#chunkOffset + this.#chunk.length) return;
+    const wanted = Math.min(Math.max(padded(length), chunkBytes), segment.end - offset);
+    const chunk = Buffer.allocUnsafeSlow(wanted);
+    await readAll(this.#log, segment, offset, chunk);
+    this.#chunk = chunk;
+    this.#chunkOffset = offset;
+    this.#chunkSegment = segment;
+  }
+}
+
+const never = (): boolean => false;
+
+/** Reads what can be read: pages that cannot are zeros, which no checksum passes. */
+async function readAll(log: Log, segment: Segment, offset: number, into: Buffer): Promise<void> {
+  const start = segment.slot * log.geometry.segmentBytes + offset;
+  try {
+    into.fill(0, await log.file.read(into, start));
+  } catch {
+    for (let at = 0; at < into.length; at += pageBytes) {
+      const page = into.subarray(at, at + pageBytes);
+      await log.file.read(page, start + at).catch(() => page.fill(0));
+    }
+  }
+}
