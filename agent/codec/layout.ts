@@ -3,11 +3,11 @@ import type { Context, Field, HiddenField } from './field.ts';
 import { hexOf } from './hex.ts';
 import { Refusal } from './refusal.ts';
 
-export type Fields = Readonly<Record<string, Field<never>>>;
+export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 /** The object that a table of fields decodes to. */
 export type Shape<F> = {
-  readonly [K in keyof F as F[K] extends HiddenField<never> ? never : K]: F[K] extends Field<infer T> ? T : never;
+  readonly [K in keyof F as F[K] extends HiddenField<unknown> ? never : K]: F[K] extends Field<infer T> ? T : never;
 };
 
 /** One row of a packet dump. */
@@ -135,5 +135,5 @@ function explainRefusal(refusal: Refusal, from: Uint8Array): Explained {
 
 /** Makes a layout; the type of its values follows from the table. */
 export function layout<const F extends Fields>(name: string, fields: F): Layout<Shape<F>> {
-  return new Layout<Shape<F>>(name, fields as unknown as Readonly<Record<string, Field<unknown>>>);
+  return new Layout<Shape<F>>(name, fields);
 }
