@@ -1,5 +1,6 @@
 import type { Instant, Subnet } from '#kernel';
 import { after, instant, minutes } from '#kernel';
+import { Fifo } from './fifo.ts';
 import type { Outgoing } from './outgoing.ts';
 import { RoundTrip } from './round-trip.ts';
 import { Window } from './window.ts';
@@ -63,34 +64,5 @@ export class Destination {
     if (now - this.lastSilenceAt < waitMs) return;
     this.lastSilenceAt = now;
     this.silences++;
-  }
-}
-
-/** First in, first out, without a bound of its own: it holds messages of the outbox, which is bounded. */
-export class Fifo<T> {
-  #items: (T | undefined)[] = [];
-  #first = 0;
-
-  get count(): number {
-    return this.#items.length - this.#first;
-  }
-
-  push(item: T): void {
-    this.#items.push(item);
-  }
-
-  peek(): T | undefined {
-    return this.#items[this.#first];
-  }
-
-  shift(): T | undefined {
-    const item = this.#items[this.#first];
-    if (item === undefined) return undefined;
-    this.#items[this.#first++] = undefined;
-    if (this.#first > 64 && this.#first * 2 > this.#items.length) {
-      this.#items = this.#items.slice(this.#first);
-      this.#first = 0;
-    }
-    return item;
   }
 }

@@ -1,3 +1,4 @@
+import { bufferOver } from '#codec';
 import { subnetOf } from '#crypto';
 import type { Address, Instant, Random, Subnet } from '#kernel';
 import { instant } from '#kernel';
@@ -7,7 +8,7 @@ import { defaultOptions, type MessageOptions } from './options.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import type { MessageSink, Origin } from './sink.ts';
-import { asBuffer, flag, flagsOf, headerBytes, idOf, type Kind, kindOf } from './wire.ts';
+import { flag, flagsOf, headerBytes, idOf, type Kind, kindOf } from './wire.ts';
 
 /**
  * The message subsystem of a node (WIRE.md §5): both halves, without clock, socket or crypto. Call `tick` no later than
@@ -52,7 +53,7 @@ export class MessageMachine {
 
   /** One opened message packet. Never throws on what a stranger can send. */
   packet(from: Origin, toAddress: Address, body: Uint8Array, now: Instant): void {
-    const packet = asBuffer(body);
+    const packet = bufferOver(body);
     const kind = packet.length < headerBytes ? null : kindOf(flagsOf(packet));
     if (kind === null) {
       this.#counters.packets_malformed++;

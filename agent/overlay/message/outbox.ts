@@ -1,5 +1,6 @@
 import type { Instant } from '#kernel';
 import type { MessageId } from '../types.ts';
+import { Fifo } from './fifo.ts';
 import type { MessageOptions } from './options.ts';
 import type { Outgoing } from './outgoing.ts';
 
@@ -7,7 +8,9 @@ import type { Outgoing } from './outgoing.ts';
 export class Outbox {
   readonly #options: MessageOptions;
   readonly #unfinished = new Map<MessageId, Outgoing>();
-  readonly #finished = new Map<MessageId, { readonly message: Outgoing; readonly at: Instant }>();
+  readonly #finished = new Map<MessageId, Outgoing>();
+  /** In the order in which they were finished; an id that was used again stands here twice. */
+  readonly #order = new Fifo<{ readonly message: Outgoing; readonly at: Instant }>();
   #bytes = 0;
 
   constructor(options: MessageOptions) {
@@ -42,7 +45,7 @@ export class Outbox {
   }
 
   get(id: MessageId): Outgoing | undefined {
-    return this.#unfinished.get(id) ?? this.#finished.get(id)?.message;
+    return this.#unfinished.get(id) ?? this.#finished.get(id);
   }
 
   unfinished(): IterableIterator<Outgoing> {
@@ -52,10 +55,16 @@ export class Outbox {
   finish(message: Outgoing, now: Instant): void {
     if (!this.#unfinished.delete(message.id)) return;
     this.#bytes -= message.lengthBytes;
-    this.#finished.set(message.id, { message, at: now });
-    for (const [id, { at }] of this.#finished) {
-      if (this.#finished.size <= this.#options.finishedCount && now - at < this.#options.finishedMs) break;
-      this.#finished.delete(id);
+    this.#finished.set(message.id, message);
+    this.#order.push({ message, at: now });
+    this.#forgetOld(now);
+  }
+
+  #forgetOld(now: Instant): void {
+    for (let oldest = this.#order.peek(); oldest !== undefined; oldest = this.#order.peek()) {
+      if (this.#order.count <= this.#options.finishedCount && now - oldest.at < this.#options.finishedMs) return;
+      this.#order.shift();
+      if (this.#finished.get(oldest.message.id) === oldest.message) this.#finished.delete(oldest.message.id);
     }
   }
 }

@@ -42,7 +42,7 @@ export class RoundTrip {
 
   /** The path holds a queue already: sending faster would only make it longer. */
   get isQueueing(): boolean {
-    return this.#latest > 2 * this.#smallest + 25;
+    return this.#latest > 2 * this.#smallest + 10;
   }
 }
 

@@ -4,6 +4,7 @@ import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '..
 import type { MessageCounters } from './counters.ts';
 import { Destinations } from './destinations.ts';
 import { Flow, stepDone, stepInit } from './flow.ts';
+import { Ids } from './ids.ts';
 import type { MessageOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Outgoing } from './outgoing.ts';
@@ -44,16 +45,16 @@ const doubtAfter = milliseconds(600_000);
 export class Sender {
   readonly #options: MessageOptions;
   readonly #sink: MessageSink;
-  readonly #random: Random;
   readonly #counters: MessageCounters;
   readonly #outbox: Outbox;
   readonly #destinations: Destinations;
   readonly #flow: Flow;
+  readonly #ids: Ids;
 
   constructor(options: MessageOptions, sink: MessageSink, random: Random, counters: MessageCounters) {
     this.#options = options;
     this.#sink = sink;
-    this.#random = random;
+    this.#ids = new Ids(random);
     this.#counters = counters;
     this.#outbox = new Outbox(options);
     this.#destinations = new Destinations(options.destinations);
@@ -67,7 +68,7 @@ export class Sender {
   /** Null: the outbox is full, or a reply to the same message is still under way. */
   send(message: OutgoingMessage, to: Address, now: Instant): MessageId | null {
     refuseBadInput(message, this.#options.maxMessageBytes);
-    const id = message.replyTo ?? (Buffer.from(this.#random.bytes(8)).toString('hex') as MessageId);
+    const id = message.replyTo ?? this.#ids.next();
     if (!this.#outbox.hasRoom(id, message.payload.length)) {
       this.#counters.messages_refused_outbox_full++;
       return null;

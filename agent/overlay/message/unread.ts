@@ -1,10 +1,13 @@
 import type { Address } from '#kernel';
 import type { MessageId } from '../types.ts';
+import { Fifo } from './fifo.ts';
 
 /** Delivered messages that no application has taken yet, so that READ finds its way. The oldest are forgotten first. */
 export class Unread {
   readonly #limit: number;
   readonly #senders = new Map<MessageId, Address>();
+  /** In the order of delivery, with those that have been taken since. */
+  readonly #order = new Fifo<MessageId>();
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -14,11 +17,10 @@ export class Unread {
   add(id: MessageId, from: Address): void {
     if (this.#senders.has(id)) return;
     this.#senders.set(id, from);
-    if (this.#senders.size <= this.#limit) return;
-    for (const oldest of this.#senders.keys()) {
-      this.#senders.delete(oldest);
-      return;
-    }
+    this.#order.push(id);
+    if (this.#order.count <= this.#limit) return;
+    const oldest = this.#order.shift();
+    if (oldest !== undefined) this.#senders.delete(oldest);
   }
 
   take(id: MessageId): Address | undefined {

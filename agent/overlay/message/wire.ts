@@ -46,10 +46,6 @@ export interface Init {
 /** How many chunks a payload is cut into: even parts, because stock refuses a short last one (WIRE.md §5). */
 export const chunkCountOf = (lengthBytes: number): number => Math.ceil(lengthBytes / chunkDataBytes);
 
-/** A view as a Buffer, without copying. */
-export const asBuffer = (bytes: Uint8Array): Buffer =>
-  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
-
 export const idOf = (body: Buffer): MessageId => body.toString('hex', 0, 8) as MessageId;
 
 export const flagsOf = (body: Buffer): number => ((body[8] as number) << 8) | (body[9] as number);
