@@ -1,7 +1,7 @@
 import { hexOf } from '#codec';
-import { type Identity, subnetOf } from '#crypto';
+import { type Identity, prepareBlake3, subnetOf } from '#crypto';
 import type { Address, Endpoint, Env, Instant, PublicKey, Subnet } from '#kernel';
-import { unreachable } from '#kernel';
+import { messageOf, unreachable } from '#kernel';
 import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
 import { isPublicKey, Keys } from './keys.ts';
@@ -93,6 +93,8 @@ class OverlayNode implements Overlay {
   }
 
   async start(): Promise<void> {
+    // Not awaited: it changes no result, and nothing simulated may wait for the real machine.
+    prepareBlake3().catch((error) => this.#env.log.warn('blake3-stays-portable', { cause: messageOf(error) }));
     this.#running = true;
     this.#routerAlarm.set(this.#router.deadline());
     await this.#peers.start(this.#options.listen);

@@ -1,0 +1,10 @@
+/** BLAKE3 alone, 22 kB; the package's main module brings every algorithm it knows. */
+declare module 'hash-wasm/dist/blake3.umd.min.js' {
+  interface Hasher {
+    init(): Hasher;
+    update(bytes: Uint8Array): Hasher;
+    digest(output: 'binary'): Uint8Array;
+  }
+  const wasm: { createBLAKE3(): Promise<Hasher> };
+  export = wasm;
+}
