@@ -144,7 +144,7 @@ export class Connection {
       intake.letGo(this, held);
     }
     if (this.held.count === 0 && this.#setDown) this.close(reason.quotaExceeded);
-    else if (this.held.count === 0) this.#work();
+    else this.#work();
   }
 
   /** Cuts the connection. MQTT 5 clients are told why when `code` is given. */
@@ -207,7 +207,10 @@ export class Connection {
 
   #mayRead(): boolean {
     if (this.#state === 'opening') return true;
-    return this.#state === 'open' && !this.#subscribing && this.waiting < this.#context.limits.receiveMaximum * 2;
+    const { limits, intake } = this.#context;
+    if (this.#state !== 'open' || this.#subscribing || this.waiting >= limits.receiveMaximum * 2) return false;
+    // A disk that is merely busy is waited for; without room the client is read on, for all but its publishes.
+    return this.heldBytes * 4 < limits.heldBytes || !intake.isBusy;
   }
 
   #next(): boolean {
@@ -314,6 +317,7 @@ export class Connection {
     const limit = milliseconds(this.keepAlive * 1_500);
     const now = clock.now();
     if (!this.#mayRead()) this.#heardAt = now;
+    else if (this.socket.isPaused()) this.#work();
     if (now - this.#heardAt >= limit) {
       this.#context.counters.count('silent');
       this.close(reason.keepAliveTimeout);

@@ -47,9 +47,15 @@ export class Intake {
   readonly #holding = new Set<Connection>();
   readonly #own = new BoundedQueue<OwnPublish>(ownPublishes);
   #heldBytes = 0;
+  #refusal: 'full' | 'stalled' = 'full';
 
   constructor(context: IntakeContext) {
     this.#context = context;
+  }
+
+  /** The last publish found no room only because the disk has more under way than it keeps up with. */
+  get isBusy(): boolean {
+    return this.#refusal === 'stalled' && this.#context.ring.status.state === 'ok';
   }
 
   /** Publishes whose answer waits for the sync or for room. */
@@ -164,6 +170,7 @@ export class Intake {
       connection.close(reason.packetTooLarge);
       return 'taken';
     }
+    this.#refusal = why;
     if (publish.qos > 0) return 'no-room';
     this.#context.counters.count('dropped-qos0');
     return 'taken';
