@@ -50,7 +50,7 @@ export class Subscriber {
 
   #resume(sessionPresent: boolean): void {
     if (this.log.connects++ > 0 && !this.#options.clean && !sessionPresent) this.log.sessionsForgotten++;
-    if (!sessionPresent) {
+    if (!sessionPresent || this.log.connects === 1) {
       this.#unreleased.clear();
       this.#connection.write(subscribePacket(this.#options.version, 1, this.#options.filter, this.#options.qos));
     }
