@@ -18,6 +18,9 @@ export class SharedKeys {
   readonly #scalar: Buffer;
   readonly #limit: number;
   readonly #known = new Map<PublicKey, SharedKey>();
+  /** Packets come in runs: the key used last is not looked up again. */
+  #latest: PublicKey | null = null;
+  #latestKey: SharedKey | null = null;
 
   constructor(identity: Identity, limit = 1024) {
     this.#scalar = Buffer.from(identity.secretKey.reveal());
@@ -25,6 +28,7 @@ export class SharedKeys {
   }
 
   with(other: PublicKey): SharedKey | null {
+    if (other === this.#latest) return this.#latestKey;
     const known = this.#known.get(other);
     const key = known ?? this.#agree(other);
     if (key === null) return null;
@@ -43,6 +47,8 @@ export class SharedKeys {
       if (oldest !== undefined) this.#known.delete(oldest);
     }
     this.#known.set(other, key);
+    this.#latest = other;
+    this.#latestKey = key;
   }
 
   #agree(other: PublicKey): SharedKey | null {
