@@ -154,8 +154,9 @@ export class RingPersistence {
     if (session !== undefined) await this.#sessions.end(session);
   }
 
-  hasSession(client: string): boolean {
-    return this.#sessions.get(client) !== undefined;
+  /** There was a session before the CONNECT that asks. */
+  hadSession(client: string): boolean {
+    return this.#sessions.get(client)?.isNew === false;
   }
 
   /** Ends the client's session, unless another connection has it. */

@@ -24,7 +24,7 @@ export class ServicePersistence {
 
   async subscriptionsByClient(client: AedesClient): Promise<AedesSubscription[]> {
     const known = await this.#inner.subscriptionsByClient(client);
-    return known.length === 0 && this.#inner.hasSession(client.id) ? [placeholder] : known;
+    return known.length === 0 && this.#inner.hadSession(client.id) ? [placeholder] : known;
   }
 
   /** At CONNECT the session has been begun by then; what is left is the end of one, unless its client is back. */

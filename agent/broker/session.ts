@@ -40,6 +40,8 @@ export class Session implements Recipient {
   /** Inbound QoS 2 packet ids that wait for PUBREL; on disk as `incoming/<client>/<id>`. */
   readonly incoming = new Set<number>();
   expirySeconds: number;
+  /** Made by the CONNECT that is under way: not "present" in its CONNACK. */
+  isNew = false;
   /** Sequences this client published itself, while it has a No Local subscription. */
   readonly #own = new Set<number>();
   readonly #context: SessionContext;
@@ -88,6 +90,7 @@ export class Session implements Recipient {
   attach(connection: Connection): void {
     assert(this.#connection === null, `session ${this.client} attached twice`);
     this.#connection = connection;
+    this.isNew = false;
     this.#attachedAt = this.#context.ring.durable;
     this.#restart = true;
     this.pump();

@@ -85,6 +85,7 @@ export class Sessions {
       throw new AgentError('broker/sessions', 'retry', `broker: ${this.#byClient.size} sessions, no more wanted`);
     }
     const session = this.#make(client, expirySeconds, []);
+    session.isNew = true;
     await this.save(session);
     return session;
   }
