@@ -18,6 +18,8 @@ export class GatedDisk implements Disk {
   #gate: Promise<void> | null = null;
   #open: (() => void) | null = null;
   #dead = false;
+  #left = Number.POSITIVE_INFINITY;
+  #died: () => void = () => {};
   syncs = 0;
 
   constructor(inner: Disk = systemDisk()) {
@@ -41,6 +43,22 @@ export class GatedDisk implements Disk {
     this.#dead = true;
   }
 
+  /** Dies at the `moments`-th moment before or after a write or sync from now on. */
+  dieAfter(moments: number): Promise<void> {
+    this.#left = moments;
+    return new Promise((resolve) => {
+      this.#died = resolve;
+    });
+  }
+
+  async #moment(): Promise<void> {
+    if (--this.#left === 0) {
+      this.#dead = true;
+      this.#died();
+    }
+    await this.#alive();
+  }
+
   async #alive(): Promise<void> {
     if (this.#dead) await new Promise(() => {});
   }
@@ -52,17 +70,17 @@ export class GatedDisk implements Disk {
       size: () => file.size(),
       read: (into, position) => file.read(into, position),
       write: async (from, position) => {
-        await this.#alive();
+        await this.#moment();
         await file.write(from, position);
-        await this.#alive();
+        await this.#moment();
       },
       sync: async () => {
-        await this.#alive();
+        await this.#moment();
         await this.#gate;
         await this.#alive();
         await file.sync();
         this.syncs++;
-        await this.#alive();
+        await this.#moment();
       },
       truncate: async (size) => {
         await this.#alive();
@@ -108,6 +126,8 @@ export interface BenchOptions {
   readonly ring?: Partial<RingOptions>;
   readonly broker?: Partial<BrokerOptions>;
   readonly env?: (disk: Disk) => Env;
+  /** The medium under all lives of the broker, and what a crash does to it. */
+  readonly medium?: { readonly disk: Disk; cut(): void };
 }
 
 /** One broker on one ring on one port, which can crash and come back on the same port and directory. */
@@ -136,7 +156,7 @@ export class Bench {
   }
 
   async start(): Promise<void> {
-    this.disk = new GatedDisk();
+    this.disk = new GatedDisk(this.#options.medium?.disk);
     const env = this.#options.env?.(this.disk) ?? realEnv(this.disk);
     const ring = await openRing(env, {
       directory: join(this.directory, 'ring'),
@@ -175,6 +195,7 @@ export class Bench {
   /** The process dies: nothing more is written or sent, nothing is closed in order. */
   async crash(): Promise<void> {
     this.disk.die();
+    this.#options.medium?.cut();
     for (const socket of this.#sockets) socket.destroy();
     await this.#unlisten();
     // What it still does reaches no disk and no client; stopping only frees its timers.
