@@ -61,17 +61,17 @@ function account(t: ExecutionContext, rig: Rig, qos: 1 | 2): void {
 
 /** The near agent has synced readings, and their publishers have not heard of it. */
 function syncToPuback(rig: Rig, count: number, turn: number): Promise<void> {
-  return rig.killAt(rig.gateway, { at: 'after-sync', skip: turn * 2 }, count);
+  return rig.killAt(rig.gateway, { at: 'after-sync', skip: turn }, count);
 }
 
 /** The far agent has stored what came, and the near one has not heard of it. */
 function farSyncToAck(rig: Rig, count: number, turn: number): Promise<void> {
-  return rig.killAt(rig.hub, { at: turn % 2 === 0 ? 'stored' : 'after-sync', skip: turn }, count);
+  return rig.killAt(rig.hub, { at: turn % 2 === 0 ? 'stored' : 'after-sync', skip: turn % 3 }, count);
 }
 
 /** The near agent knows that the far one has them, and its cursor on disk does not. */
 function ackToCursor(rig: Rig, count: number, turn: number): Promise<void> {
-  return rig.killAt(rig.gateway, { at: 'acked', skip: turn }, count);
+  return rig.killAt(rig.gateway, { at: 'acked', skip: turn % 3 }, count);
 }
 
 /** A backlog is on its way after an outage; each end dies in its turn. */

@@ -65,7 +65,7 @@ const title = 'mosquitto_pub publishes at one end, mosquitto_sub gets it at the 
     const ended = new Promise((resolve) => sub.once('close', resolve));
     const from = ['-h', '127.0.0.1', '-p', String(gateway.mqttPort), '-t', 'plant/3'];
     await promisify(execFile)('mosquitto_pub', [...from, '-q', '2', '-m', 'twenty']);
-    await promisify(execFile)('mosquitto_pub', [...from, '-q', '1', '-V', 'mqttv5', '-m', 'twenty-one']);
+    await promisify(execFile)('mosquitto_pub', [...from, '-q', '2', '-V', 'mqttv5', '-m', 'twenty-one']);
     await within(patienceMs, () => `two messages, found ${JSON.stringify(heard)}`, ended);
     t.is(heard, 'gateway/plant/3 twenty\ngateway/plant/3 twenty-one\n');
   });

@@ -163,6 +163,6 @@ function publisher(index: number, pair: Pair, { qos }: RigOptions): Publisher {
     clean,
     keepAliveSeconds: 5,
     payloadBytes: 100,
-    window: 20,
+    window: 5,
   });
 }
