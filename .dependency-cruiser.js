@@ -16,7 +16,7 @@ const rooms = storeys.flat();
 /** What has one home only. Rooms not named here may import neither packages nor Node's modules; `touchNode` all of Node's. */
 const powers = {
   codec: [],
-  crypto: ['sodium-native', '@noble/hashes', 'node:crypto', 'node:zlib'],
+  crypto: ['sodium-native', '@noble/hashes', 'hash-wasm', 'node:crypto', 'node:zlib'],
   ring: ['node:crypto', 'node:zlib'],
   bus: ['node:crypto', 'node:zlib'],
   broker: ['aedes', 'aedes-persistence', 'mqtt-packet', 'node:stream'],

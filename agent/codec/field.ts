@@ -1,5 +1,4 @@
-import { assert } from '#kernel';
-import { bufferOver, hexOf } from './hex.ts';
+import { assert, bufferOver, hexOf } from '#kernel';
 
 /** What has been decoded (or is to be encoded) of a layout so far, by field name. */
 export type Context = (name: string) => unknown;

@@ -14,7 +14,6 @@ export {
   u64,
   within,
 } from './field.ts';
-export { bufferOver, bytesOfHex, hexOf } from './hex.ts';
 export type { Explained, Shape } from './layout.ts';
 export { Layout, layout } from './layout.ts';
 export type { MessageProperties, PropertyScan, Publication } from './publication.ts';

@@ -1,6 +1,5 @@
-import { assert } from '#kernel';
+import { assert, hexOf } from '#kernel';
 import type { Context, Field, HiddenField } from './field.ts';
-import { hexOf } from './hex.ts';
 import { Refusal } from './refusal.ts';
 
 export type Fields = Readonly<Record<string, Field<unknown>>>;

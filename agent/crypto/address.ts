@@ -1,6 +1,5 @@
-import { bytesOfHex } from '#codec';
 import type { Address, PublicKey, Subnet } from '#kernel';
-import { assert } from '#kernel';
+import { assert, bytesOfHex } from '#kernel';
 import { blake3 } from './blake3.ts';
 
 const addressBytes = 16;

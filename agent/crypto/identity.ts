@@ -1,6 +1,5 @@
 import sodium from 'sodium-native';
-import { hexOf } from '#codec';
-import { type Address, AgentError, type PublicKey, Secret, type Subnet } from '#kernel';
+import { type Address, AgentError, hexOf, type PublicKey, Secret, type Subnet } from '#kernel';
 import { addressOf, subnetOf } from './address.ts';
 
 /** Bytes of a secret key, which is also a whole stock key file. */

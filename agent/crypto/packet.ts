@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { bufferOver } from '#codec';
+import { bufferOver } from '#kernel';
 import type { SharedKey } from './shared.ts';
 
 export const nonceBytes = 12;

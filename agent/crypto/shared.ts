@@ -1,7 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto';
 import sodium from 'sodium-native';
-import { bytesOfHex } from '#codec';
-import { assert, type PublicKey } from '#kernel';
+import { assert, bytesOfHex, type PublicKey } from '#kernel';
 import type { Identity } from './identity.ts';
 
 /**

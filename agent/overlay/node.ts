@@ -1,7 +1,6 @@
-import { hexOf } from '#codec';
 import { type Identity, prepareBlake3, subnetOf } from '#crypto';
 import type { Address, Endpoint, Env, Instant, PublicKey, Subnet } from '#kernel';
-import { messageOf, unreachable } from '#kernel';
+import { hexOf, messageOf, unreachable } from '#kernel';
 import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
 import { isPublicKey, Keys } from './keys.ts';

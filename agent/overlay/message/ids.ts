@@ -1,5 +1,5 @@
-import { hexOf } from '#codec';
 import type { Random } from '#kernel';
+import { hexOf } from '#kernel';
 import type { MessageId } from '../types.ts';
 
 const idBytes = 8;

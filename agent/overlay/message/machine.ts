@@ -1,7 +1,6 @@
-import { bufferOver } from '#codec';
 import { subnetOf } from '#crypto';
 import type { Address, Instant, Random, Subnet } from '#kernel';
-import { instant } from '#kernel';
+import { bufferOver, instant } from '#kernel';
 import type { MessageId, MessageStatus, OutgoingMessage } from '../types.ts';
 import { type MessageCounters, newCounters } from './counters.ts';
 import { defaultOptions, type MessageOptions } from './options.ts';

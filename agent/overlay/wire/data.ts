@@ -1,5 +1,6 @@
-import { bufferOver, constant, hex, hexOf, layout, lengthOf, reserved, rest, sizedBy, u8, u16 } from '#codec';
+import { constant, hex, layout, lengthOf, reserved, rest, sizedBy, u8, u16 } from '#codec';
 import type { Address, Subnet } from '#kernel';
+import { bufferOver, hexOf } from '#kernel';
 import { frameHeaderBytes, frameType } from './frame.ts';
 
 /** Data packet behind the frame header. Mycelium 0.7.10. 36 bytes and the payload, which is sealed end to end. */

@@ -1,4 +1,4 @@
-import { bufferOver } from '#codec';
+import { bufferOver } from '#kernel';
 import { dataHeaderBytes } from './data.ts';
 import { frameHeaderBytes, frameType } from './frame.ts';
 
