@@ -247,10 +247,15 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       this.#memory.become(arrival.memory);
       return { arrival, records: [], last: null };
     }
-    const appended = this.#options.append([...arrival.messages, ...arrival.memory.changes()]);
+    const entries = [...arrival.messages, ...arrival.memory.changes()];
+    const appended = this.#options.append(entries);
     if (!appended.ok) return appended.reason === 'too-large' ? 'too-large' : null;
     this.#remember(arrival.memory);
-    return { arrival, records: deliveredOf(arrival.messages, appended.first), last: appended.last };
+    return {
+      arrival,
+      records: deliveredOf(arrival.messages, firstOf(appended.last, entries.length)),
+      last: appended.last,
+    };
   }
 
   #remember(memory: StreamMemory): void {
@@ -371,6 +376,9 @@ interface Stored {
   readonly records: readonly Delivered[];
   readonly last: Sequence | null;
 }
+
+/** An append's entries have the last sequences of it: records of the ring's own may come before them. */
+const firstOf = (last: Sequence, entries: number): Sequence => sequence(last - entries + 1);
 
 function heldOf(session: Session): number {
   let held = 0;

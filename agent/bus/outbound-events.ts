@@ -38,6 +38,7 @@ export type OutboundEffect =
   /** Ask whether there is a route; the answer is a `route` event. */
   | { readonly kind: 'look' }
   | { readonly kind: 'read'; readonly maxRecords: number; readonly maxBytes: number }
+  /** To be followed by a `readable` if there is something to read. */
   | { readonly kind: 'rewind' }
   | { readonly kind: 'settle'; readonly to: Sequence; readonly refused: number; readonly value: Uint8Array }
   | { readonly kind: 'count'; readonly what: 'far-end-went-back' | 'far-end-restarted' }

@@ -52,7 +52,8 @@ export class OutboundRunner {
   }
 
   start(): void {
-    this.feed({ kind: 'route', reachable: this.#house.overlay.reachable(this.stream.to) });
+    this.#look();
+    this.durable();
   }
 
   stop(): void {
@@ -98,13 +99,14 @@ export class OutboundRunner {
         this.#abort(effect.id);
         break;
       case 'look':
-        this.start();
+        this.#look();
         break;
       case 'read':
         this.#read(effect.maxRecords, effect.maxBytes);
         break;
       case 'rewind':
         this.#cursor.rewind();
+        this.durable();
         break;
       case 'settle':
         this.#cursor.settle(effect.to, effect.refused, effect.value);
@@ -118,6 +120,10 @@ export class OutboundRunner {
       default:
         unreachable(effect);
     }
+  }
+
+  #look(): void {
+    this.feed({ kind: 'route', reachable: this.#house.overlay.reachable(this.stream.to) });
   }
 
   #send(id: number, payload: Uint8Array, deadlineMs: number): void {

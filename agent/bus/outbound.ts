@@ -48,7 +48,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #token = noToken;
   #nonce = noToken;
   #reachable = false;
-  #mayRead = true;
+  #mayRead = false;
   #reading = false;
   #staleRead = false;
   #busy = false;
@@ -190,7 +190,6 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#busy = false;
     this.#farRefused = frame.refused;
     this.#patience.rest();
-    this.#mayRead = true;
     const { place, refused } = this.#settled;
     if (wentBack(frame, this.#settled)) this.#effects.push({ kind: 'count', what: 'far-end-went-back' });
     if (frame.refused < refused) this.#settled = { place, refused: frame.refused };
@@ -227,9 +226,10 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#pack(this.#settled.place);
   }
 
+  /** Followed by `readable`, if it is. */
   #rewind(): void {
     this.#effects.push({ kind: 'rewind' });
-    this.#mayRead = true;
+    this.#mayRead = false;
   }
 
   #fill(packer: Packer, now: Instant): void {

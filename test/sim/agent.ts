@@ -1,0 +1,250 @@
+import type { Bus, BusEvent } from '#bus';
+import { createBus } from '#bus';
+import type { Identity } from '#crypto';
+import { identityOf } from '#crypto';
+import type { Disk, DiskFile, Env, Log, PublicKey } from '#kernel';
+import { milliseconds } from '#kernel';
+import type { AcceptRule, LinkRule, Links } from '#links';
+import { createLinks } from '#links';
+import type { Overlay } from '#overlay';
+import { createOverlay } from '#overlay';
+import type { Lane, Ring, RingOptions } from '#ring';
+import { openRing } from '#ring';
+import type { Chance } from './chance.ts';
+import { SimulatedDisk } from './disk.ts';
+import type { SimulatedHost } from './host.ts';
+import type { Ledger, Published } from './ledger.ts';
+import type { SimulatedNetwork } from './net.ts';
+import type { World } from './world.ts';
+import { simulatedRandom } from './world.ts';
+
+const quiet: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, with: () => quiet };
+const overlayPort = 9651;
+
+export interface AgentPlan {
+  readonly name: string;
+  readonly peers: readonly string[];
+  readonly links: readonly LinkRule[];
+  readonly accepts: readonly AcceptRule[];
+  readonly ring: Partial<RingOptions>;
+}
+
+/** One life of an agent: from its boot to its death. */
+export interface Life {
+  readonly host: SimulatedHost;
+  readonly ring: Ring;
+  readonly overlay: Overlay;
+  readonly bus: Bus;
+  readonly links: Links;
+}
+
+/** An agent without broker and API: ring, overlay, bus and links as compose() ties them, on simulated ground. */
+export class SimulatedAgent {
+  readonly plan: AgentPlan;
+  readonly disk: SimulatedDisk;
+  readonly identity: Identity;
+  readonly events: BusEvent[] = [];
+  life: Life | null = null;
+  host: SimulatedHost | null = null;
+  wallOffsetMs = 0;
+  delivered = 0;
+  boots = 0;
+  /** Records that the far ends say were lost on the way to here. */
+  gaps = 0;
+  log: Log = quiet;
+  /** What should not have been thrown. */
+  readonly troubles: string[] = [];
+  readonly #network: SimulatedNetwork;
+  readonly #ledger: Ledger;
+  readonly #chance: Chance;
+  #contacts: ReadonlyMap<string, PublicKey> = new Map();
+
+  constructor(world: World, network: SimulatedNetwork, ledger: Ledger, plan: AgentPlan) {
+    this.#network = network;
+    this.#ledger = ledger;
+    this.plan = plan;
+    this.#chance = world.chance.fork();
+    this.disk = new SimulatedDisk(world, world.chance.fork());
+    this.identity = identityOf(this.#chance.bytes(32));
+  }
+
+  meet(contacts: ReadonlyMap<string, PublicKey>): void {
+    this.#contacts = contacts;
+  }
+
+  /** Starts a new life; resolves when it serves, or never if it dies before. */
+  async boot(): Promise<void> {
+    if (this.host?.alive === true) return;
+    this.boots++;
+    const host = this.#network.boot(this.plan.name, this.wallOffsetMs);
+    this.host = host;
+    const random = simulatedRandom(this.#chance.fork());
+    const env: Env = { clock: host.clock, net: host.net, random, log: this.log, disk: diskOf(this.disk, host) };
+    const ring = await this.#openRing(env, host);
+    if (ring !== null) await this.#start(env, host, ring);
+  }
+
+  /** Dead at once. `power`: what the disk had not synced is lost or torn. */
+  die(how: 'killed' | 'power'): void {
+    const { host } = this;
+    if (host === null || !host.alive) return;
+    this.life?.bus.stop();
+    this.life?.links.stop();
+    this.life = null;
+    host.crash(how);
+    if (how === 'power') this.disk.powerCut();
+    else this.disk.kill();
+  }
+
+  /** Appends readings; the publisher learns of each whether it is durable, unless the agent dies meanwhile. */
+  publish(count: number, lane: Lane, topic: (id: number) => string): boolean {
+    const { life } = this;
+    if (life === null || life.host.frozen) return false;
+    const published = Array.from({ length: count }, () => this.#ledger.publish(this.plan.name, lane));
+    const appended = life.ring.append(published.map((one) => entryOf(one, topic(one.id))));
+    if (!appended.ok) return false;
+    life.ring.whenDurable(appended.last).then(
+      () => {
+        for (const one of published) one.acknowledged = true;
+      },
+      () => {},
+    );
+    return true;
+  }
+
+  async #openRing(env: Env, host: SimulatedHost): Promise<Ring | null> {
+    const options: RingOptions = {
+      directory: '/ring',
+      sizeBytes: 8 * 1024 * 1024,
+      full: 'refuse',
+      commitWindow: milliseconds(0),
+      ...this.plan.ring,
+    };
+    while (host.alive) {
+      try {
+        return await openRing(env, options);
+      } catch {
+        // A disk that cannot even be read or created on now: as a supervisor would, try again.
+        await new Promise<void>((resolve) => env.clock.at((env.clock.now() + 500) as never, resolve));
+      }
+    }
+    return null;
+  }
+
+  async #start(env: Env, host: SimulatedHost, ring: Ring): Promise<void> {
+    const { plan } = this;
+    const endpoint = (peer: string) => ({ host: peer, port: overlayPort });
+    const overlay: Overlay = createOverlay(env, this.identity, {
+      listen: [endpoint('::')],
+      peers: plan.peers.map(endpoint),
+      transit: true,
+      admit: (announced) => bus.admits(announced),
+      received: (message) => {
+        bus.receive(message);
+      },
+    });
+    const links = createLinks(
+      { env, ring },
+      {
+        links: plan.links,
+        accepts: plan.accepts,
+        contacts: this.#contacts,
+        deliver: (messages) => {
+          this.delivered += messages.length;
+        },
+      },
+    );
+    const port = {
+      ...links.port,
+      gap: (...told: Parameters<typeof links.port.gap>) => {
+        this.gaps += told[2];
+        links.port.gap(...told);
+      },
+      event: (event: BusEvent) => {
+        this.events.push(event);
+      },
+    };
+    const bus: Bus = createBus({ env, overlay, ring }, port);
+    this.#witness(ring, host);
+    links.start(bus);
+    bus.start();
+    await overlay.start();
+    this.life = { host, ring, overlay, bus, links };
+  }
+
+  /** A reader of the whole ring, as an independent subscriber with a persistent session would be. */
+  #witness(ring: Ring, host: SimulatedHost): void {
+    const cursor = ring.cursor({ name: 'session/witness', filters: ['#'], except: null, from: 'oldest' });
+    let reading = false;
+    const read = async (): Promise<void> => {
+      if (reading) return;
+      reading = true;
+      for (let items = await cursor.read(512, 1 << 20); items.length > 0; items = await cursor.read(512, 1 << 20)) {
+        for (const item of items) {
+          if (item.kind === 'message') this.#ledger.witness(this.plan.name, witnessed(item));
+        }
+        const last = items.at(-1);
+        if (last !== undefined) cursor.settle(last.kind === 'gap' ? last.to : last.sequence);
+      }
+      reading = false;
+    };
+    const again = (): void => {
+      read().catch(() => {
+        reading = false;
+      });
+    };
+    ring.onDurable(() => host.run(again));
+    again();
+  }
+}
+
+const zeroBody = (id: number): Uint8Array => Buffer.from(`\0${id}`);
+
+const entryOf = ({ id, lane }: Published, topic: string) =>
+  ({
+    kind: 'message',
+    topic,
+    lane,
+    qos: 1,
+    retain: false,
+    latest: 'none',
+    body: zeroBody(id),
+    provenance: null,
+    age: milliseconds(0),
+  }) as const;
+
+const witnessed = (record: { epoch: string; sequence: number; body: Uint8Array; lane: Lane }) => ({
+  place: `${record.epoch}/${record.sequence}`,
+  sequence: record.sequence,
+  id: Number(Buffer.from(record.body.subarray(1)).toString()),
+  lane: record.lane,
+});
+
+/** The disk as one life of a process sees it: a frozen or dead process learns nothing. */
+function diskOf(disk: SimulatedDisk, host: SimulatedHost): Disk {
+  const told = <T>(work: Promise<T>): Promise<T> =>
+    new Promise((resolve, reject) => {
+      work.then(
+        (value) => host.run(() => resolve(value)),
+        (error: unknown) => host.run(() => reject(error)),
+      );
+    });
+  const fileOf = (file: DiskFile): DiskFile => ({
+    size: () => told(file.size()),
+    read: (into, position) => told(file.read(into, position)),
+    write: (from, position) => told(file.write(from, position)),
+    sync: () => told(file.sync()),
+    truncate: (size) => told(file.truncate(size)),
+    close: () => told(file.close()),
+  });
+  return {
+    open: async (path, how) => fileOf(await told(disk.open(path, how))),
+    rename: (from, to) => told(disk.rename(from, to)),
+    remove: (path) => told(disk.remove(path)),
+    list: (directory) => told(disk.list(directory)),
+    makeDirectory: (path) => told(disk.makeDirectory(path)),
+    syncDirectory: (path) => told(disk.syncDirectory(path)),
+    lock: (path) => told(disk.lock(path)),
+    allocate: (bytes) => disk.allocate(bytes),
+  };
+}
