@@ -2,7 +2,7 @@ import test from 'ava';
 import { instant } from '#kernel';
 import { Chance, World } from '#sim';
 import { flag } from '../../agent/overlay/message/wire.ts';
-import { calm, digestOf, flagsIn, pairOf, type Station } from './message-pair.ts';
+import { calm, digestOf, flagsIn, pairOf, Station } from './message-pair.ts';
 
 const minute = 60_000;
 const lengths = [0, 1, 249, 250, 1300, 1301, 2601, 65_536, 1_000_000];
@@ -95,7 +95,11 @@ test('when every answer to a flight sent ahead gets lost, the message is still d
   await world.run(minute);
   let isDeaf = true;
   right.passes = () => !isDeaf;
+  const flight: number[] = [];
+  left.passes = (body) => flight.push(flagsIn(body)) > 0;
   left.send(Buffer.from('flies'));
+  await world.run(minute + 250);
+  t.deepEqual(flight, [flag.init, flag.chunk, flag.done, flag.done], 'DONE is asked for again before INIT');
   await world.run(minute + 1500);
   t.is(right.received.length, 2);
   isDeaf = false;
@@ -253,4 +257,56 @@ test('a route that comes back is used at once', async (t) => {
   left.settle();
   t.true(await world.run(2 * minute + 100, isOver(left)));
   t.is(right.received.length, 1);
+});
+
+test('a chunk that others have overtaken is sent again without waiting for silence', async (t) => {
+  const world = new World(14);
+  const [left, right] = pairOf(world, calm());
+  let isLost = false;
+  left.passes = (body) => {
+    const isThis = flagsIn(body) === flag.chunk && body.readUInt32BE(16) === 20 && !isLost;
+    if (isThis) isLost = true;
+    return !isThis;
+  };
+  left.send(world.chance.bytes(100_000));
+  t.true(await world.run(minute, isOver(left)));
+  t.true(isLost);
+  t.is(right.received.length, 1);
+  t.is(left.machine.counters['chunks_resent'], 1);
+  t.is(left.machine.counters['retry_timeouts'], 0);
+});
+
+test('a far side that has begun anew without a word, by a late INIT, gets all chunks again and no second INIT', async (t) => {
+  const world = new World(15);
+  const [left, right] = pairOf(world, calm(), { sendAhead: false });
+  const inits: Buffer[] = [];
+  left.passes = (body) => flagsIn(body) !== flag.init || inits.push(body) > 0;
+  left.send(world.chance.bytes(5000));
+  world.plan(22, () => right.hears(left, inits[0] ?? Buffer.alloc(0)));
+  t.true(await world.run(minute, isOver(left)));
+  t.is(right.machine.counters['half_open_replaced'], 1);
+  t.is(right.received.length, 1);
+  t.is(inits.length, 1);
+});
+
+test('a message is given up at its own deadline, whatever else is waited for', async (t) => {
+  const world = new World(16);
+  const [left] = pairOf(world, { ...calm(), loss: 1 });
+  left.send(Buffer.from('soon stale'), { deadlineMs: 50 });
+  t.true(await world.run(minute, isOver(left)));
+  t.is(world.now, instant(50));
+});
+
+test('nobody but the receiver can acknowledge a message', async (t) => {
+  const world = new World(17);
+  const [left, right] = pairOf(world, calm());
+  const acks: Buffer[] = [];
+  right.passes = (body) => flagsIn(body) !== (flag.done | flag.ack) || acks.push(body) === 0;
+  const sent = left.send(Buffer.from('for right only'));
+  await world.run(100);
+  const stranger = new Station(world, 0xc, calm());
+  const read = Buffer.from(acks[0]?.subarray(0, 12) ?? []);
+  read.writeUInt16BE(flag.read, 8);
+  for (const forged of [acks[0], read]) left.hears(stranger, forged ?? Buffer.alloc(0));
+  t.deepEqual(sent?.states, ['sending']);
 });
