@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { hypha, placeAgent, RunningAgent } from './hypha.ts';
+
+/** Two agents that know each other, linked over the overlay; the gateway sends plant/# to the hub. */
+export interface Pair {
+  readonly gateway: RunningAgent;
+  readonly hub: RunningAgent;
+  stop(): Promise<void>;
+}
+
+export async function startPair(directory: string): Promise<Pair> {
+  const gatewayKey = await makeKey(directory, 'gateway');
+  const hubKey = await makeKey(directory, 'hub');
+  const hub = await RunningAgent.start(
+    placeAgent(
+      directory,
+      'hub',
+      `overlay = { listen = ["tcp://127.0.0.1:0"] }
+contacts = { gateway = "${gatewayKey}" }
+[[accept]]
+from = "*"
+topics = ["{contact}/#"]
+`,
+    ),
+  );
+  const gateway = await RunningAgent.start(
+    placeAgent(
+      directory,
+      'gateway',
+      `overlay = { listen = [], peers = ["tcp://${hub.doors['overlay']}"] }
+contacts = { hub = "${hubKey}" }
+[[link]]
+to = "hub"
+topics = ["plant/#"]
+prefix = "gateway/"
+`,
+    ),
+  );
+  return { gateway, hub, stop: async () => void (await Promise.all([gateway.stop(), hub.stop()])) };
+}
+
+async function makeKey(directory: string, name: string): Promise<string> {
+  const data = join(directory, `${name}-data`);
+  const made = await hypha(['init', '--json', '--data', data, '--config', join(directory, `${name}-init.toml`)]);
+  return JSON.parse(made.stdout).publicKey;
+}
