@@ -93,6 +93,6 @@ function spark(values: readonly number[], width: number): string {
 }
 
 export function storyLine(line: StoryLine, paint: Paint): string {
-  const outcome = line.outcome === '' ? '' : ` ${paint.green(`→ ${line.outcome}`)}`;
+  const outcome = line.outcome === '' ? '' : paint.green(` → ${line.outcome}`);
   return `  ${paint.dim(seconds(line.atMs).padStart(7))}  ${line.text}${outcome}`;
 }

@@ -69,6 +69,11 @@ export class Scene {
     return Math.max(0, this.sensor.log.acknowledged - this.subscriber.log.count);
   }
 
+  /** Measured and not yet given to the subscriber, wherever it is. */
+  get waiting(): number {
+    return this.sensor.due - this.subscriber.log.count;
+  }
+
   /** The sensor measures no more; what it has goes on its way. */
   endMeasuring(): void {
     if (this.#measuring !== null) clearInterval(this.#measuring);

@@ -23,7 +23,7 @@ export async function story(scene: Scene, tell: Tell, stopped: AbortSignal): Pro
 
 async function frozenLink(scene: Scene, tell: Tell, stopped: AbortSignal): Promise<void> {
   scene.freeze();
-  tell('the link freezes: the hub is stopped in mid-stream (SIGSTOP)');
+  tell('the link freezes: the hub stands still (SIGSTOP)');
   await pause(5_000, stopped);
   scene.thaw();
   await caughtUp(scene, 'the hub goes on', tell, stopped);
@@ -36,7 +36,7 @@ async function killed(scene: Scene, which: 'gateway' | 'hub', tell: Tell, stoppe
   tell(`${titles[which]} is killed (SIGKILL)`);
   await pause(2_000, stopped);
   await scene.restart(which);
-  await caughtUp(scene, `${titles[which]} is back, ready in ${scene[which].readyAfterMs.toFixed(0)} ms`, tell, stopped);
+  await caughtUp(scene, `${titles[which]} is back`, tell, stopped);
 }
 
 async function killedWithBacklog(scene: Scene, tell: Tell, stopped: AbortSignal): Promise<void> {
@@ -44,10 +44,10 @@ async function killedWithBacklog(scene: Scene, tell: Tell, stopped: AbortSignal)
   tell('the link freezes again');
   await pause(3_000, stopped);
   await scene.kill('gateway');
-  tell(`the gateway is killed with ${scene.backlog} readings only on its disk (SIGKILL)`);
+  tell(`the gateway is killed (SIGKILL), ${scene.backlog} readings only on its disk`);
   await pause(1_500, stopped);
   await scene.restart('gateway');
-  tell(`the gateway is back, ready in ${scene.gateway.readyAfterMs.toFixed(0)} ms; the hub is still frozen`);
+  tell('the gateway is back; the hub is still frozen');
   await pause(1_500, stopped);
   scene.thaw();
   await caughtUp(scene, 'the hub goes on', tell, stopped);
@@ -55,15 +55,15 @@ async function killedWithBacklog(scene: Scene, tell: Tell, stopped: AbortSignal)
 
 /** Waits until next to nothing is on its way (ten seconds at most), and says how long that took. */
 async function caughtUp(scene: Scene, event: string, tell: Tell, stopped: AbortSignal): Promise<void> {
-  const backlog = scene.backlog;
+  const waiting = scene.waiting;
   const startedAt = performance.now();
   tell(event);
-  const near = (): boolean => scene.sensor.connection.connected && scene.backlog <= readingsPerSecond / 10;
+  const near = (): boolean => scene.sensor.connection.connected && scene.waiting <= readingsPerSecond / 10;
   await Promise.race([scene.subscriber.progress.until(near), pause(10_000, stopped)]);
   const ms = performance.now() - startedAt;
   tell(
     '',
-    near() ? `${backlog} readings caught up in ${(ms / 1000).toFixed(1)} s` : `${scene.backlog} readings behind`,
+    near() ? `${waiting} readings caught up in ${(ms / 1000).toFixed(1)} s` : `${scene.waiting} readings behind`,
   );
 }
 

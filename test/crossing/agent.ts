@@ -45,7 +45,9 @@ function openDoor(path: string | undefined): void {
       from.on('close', () => to.destroy());
       from.pipe(to);
     }
-  }).listen(path);
+  })
+    .listen(path)
+    .unref();
 }
 
 /** A disk whose syncs of the ring's files may be the last thing that the process learns of. */

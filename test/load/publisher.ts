@@ -63,7 +63,12 @@ export class Publisher {
     return this.#inFlight;
   }
 
-  /** Everything that was allowed has been sent and acknowledged. */
+  /** Readings asked for with `publish` so far, sent or not. */
+  get due(): number {
+    return this.#allowed;
+  }
+
+  /** Everything that was asked for has been sent and acknowledged. */
   get finished(): boolean {
     return this.log.sent === this.#allowed && this.#inFlight === 0;
   }
