@@ -18,6 +18,7 @@ const longestWait = seconds(30);
 const longestLook = minutes(1);
 const messageDeadlineMs = 60_000;
 const outboxRetry = milliseconds(100);
+const readRetry = seconds(1);
 const recapRoom = { records: 1024, bytes: 256 * 1024 };
 
 type State = 'closed' | 'greeting' | 'open';
@@ -106,7 +107,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
         this.#mayRead = true;
         return;
       case 'items':
-        this.#items(event.items, event.more);
+        this.#items(event.items, event.more, now);
         break;
       case 'welcome':
         this.#welcome(event.frame, now);
@@ -203,13 +204,15 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#packer = new Packer(this.#course, this.#token, life, place, rule);
   }
 
-  #items(items: readonly (MessageRecord | GapRecord)[], more: boolean): void {
+  /** A cursor that gives nothing though there may be more is asked again later, not for ever. */
+  #items(items: readonly (MessageRecord | GapRecord)[], more: boolean, now: Instant): void {
     this.#reading = false;
     if (this.#staleRead) {
       this.#staleRead = false;
       this.#rewind();
     } else {
-      this.#mayRead = more;
+      this.#mayRead = more && items.length > 0;
+      if (more && items.length === 0) this.#retryAt = earlier(this.#retryAt, after(now, readRetry));
       if (items.length > 0) this.#drained = false;
       if (this.#recap !== null) this.#goOver(this.#recap, items);
       else this.#packer?.add(items);
@@ -370,12 +373,13 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     const flight = this.#window.of(id);
     if (flight === undefined) return;
     flight.state = became;
-    if (became === 'refused') this.#retryAt = after(now, outboxRetry);
+    if (became === 'refused') this.#retryAt = earlier(this.#retryAt, after(now, outboxRetry));
   }
 
   #timer(now: Instant): void {
     if (this.#retryAt <= now) {
       this.#retryAt = never;
+      this.#mayRead = true;
       for (const flight of this.#window.refused()) this.#fly(flight, now, false);
     }
     if (this.#patience.at > now) return;
