@@ -36,6 +36,7 @@ async function tellStory(): Promise<number> {
   }
   show.close();
   const account = scene.account;
-  for (const line of accountLines(account, paint)) console.log(line);
-  return isClean(account) ? 0 : 1;
+  const auditsAddUp = await scene.auditsAddUp().catch(() => false);
+  for (const line of accountLines(account, auditsAddUp, paint)) console.log(line);
+  return isClean(account) && auditsAddUp ? 0 : 1;
 }

@@ -10,15 +10,17 @@ export function isClean(account: Account): boolean {
 }
 
 /** The account for people. */
-export function accountLines(account: Account, paint: Paint): string[] {
+export function accountLines(account: Account, auditsAddUp: boolean, paint: Paint): string[] {
   const row = (name: string, value: number, fault: boolean): string => {
     const figure = value.toLocaleString('en-US').padStart(9);
     const colour = fault && value > 0 ? paint.red : fault ? paint.green : paint.bold;
     return `    ${name.padEnd(14)}${colour(figure)}`;
   };
-  const verdict = isClean(account)
-    ? paint.green('✔ every reading arrived, once and in order')
-    : paint.red('✘ not every reading arrived once and in order');
+  const audits = auditsAddUp ? paint.green('add up') : paint.red('do not add up');
+  const verdict =
+    isClean(account) && auditsAddUp
+      ? paint.green('✔ every reading arrived, once and in order')
+      : paint.red('✘ not every reading arrived once and in order');
   return [
     '',
     `  ${paint.bold('the account')}`,
@@ -27,6 +29,7 @@ export function accountLines(account: Account, paint: Paint): string[] {
     row('doubled', account.doubled + account.copies, true),
     row('out of order', account.outOfOrder, true),
     row('lost', account.sent - account.delivered, true),
+    `    ${'ring audits'.padEnd(17)}${audits}`,
     '',
     `  ${verdict}`,
     '',

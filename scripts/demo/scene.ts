@@ -83,6 +83,12 @@ export class Scene {
     return audit([this.sensor.log], this.subscriber.log, farTopic);
   }
 
+  /** Whether both rings' own audits add up: accepted = delivered + expired + dropped + pending. */
+  async auditsAddUp(): Promise<boolean> {
+    const audits = await Promise.all([this.gateway.ask('ring/audit'), this.hub.ask('ring/audit')]);
+    return audits.every((found) => (found as { addsUp: boolean }).addsUp);
+  }
+
   /** Everything measured has been acknowledged and has arrived. */
   get settled(): boolean {
     return this.sensor.finished && this.subscriber.log.count >= this.sensor.log.sent;
