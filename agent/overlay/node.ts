@@ -174,8 +174,12 @@ class OverlayNode implements Overlay {
   }
 
   get counters(): OverlayCounters {
+    const closed = this.#counts.all();
+    const open = this.#peers.bytes;
     return {
-      ...this.#counts.all(),
+      ...closed,
+      rx_bytes: (closed['rx_bytes'] ?? 0) + open.rx,
+      tx_bytes: (closed['tx_bytes'] ?? 0) + open.tx,
       ...this.#router.counters(),
       ...this.#messages.counters,
       links_open: this.#peers.openCount,

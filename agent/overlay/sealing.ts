@@ -1,5 +1,5 @@
 import { nonceBytes, open, type SharedKey, sealInto, sealOverheadBytes } from '#crypto';
-import type { Address, Random } from '#kernel';
+import { type Address, assert, type Random } from '#kernel';
 import {
   DataFrame,
   dataHeaderBytes,
@@ -11,8 +11,8 @@ import {
 
 export type Kind = (typeof plaintextKind)[keyof typeof plaintextKind];
 
-/** The longest body that a sealed packet carries. */
-export const maxBodyBytes = 65_535 - sealOverheadBytes - plaintextHeaderBytes;
+/** The longest body that a packet of ours carries: 1,400 bytes with the plaintext's header, and an ICMP is shorter. */
+const maxBodyBytes = 1400;
 
 /** Nonces drawn at a time: one call for random bytes costs as much as half a cipher. */
 const noncesAtOnce = 128;
@@ -20,7 +20,7 @@ const noncesAtOnce = 128;
 /** Makes sealed frames; the plaintext is put together in one scratch buffer, so that a packet costs one allocation. */
 export class Sealer {
   readonly #random: Random;
-  readonly #scratch = Buffer.alloc(65_536);
+  readonly #scratch = Buffer.alloc(plaintextHeaderBytes + maxBodyBytes);
   #nonces: Uint8Array = new Uint8Array(0);
   #at = 0;
 
@@ -29,6 +29,7 @@ export class Sealer {
   }
 
   seal(key: SharedKey, kind: Kind, source: Address, destination: Address, body: Uint8Array): DataFrame {
+    assert(body.length <= maxBodyBytes, `a packet of ${body.length} bytes, wanted at most ${maxBodyBytes}`);
     const plain = this.#scratch.subarray(0, plaintextHeaderBytes + body.length);
     plain.writeUInt32BE(0x0100_0000 + kind * 0x1_0000, 0);
     plain.set(body, plaintextHeaderBytes);

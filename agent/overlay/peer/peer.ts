@@ -29,6 +29,13 @@ export interface PeerOptions {
 }
 
 const centiseconds = 10;
+const controlCounters: Readonly<Record<Control['kind'], string>> = {
+  hello: 'control_hello',
+  ihu: 'control_ihu',
+  update: 'control_update',
+  'route-request': 'control_route_request',
+  'seqno-request': 'control_seqno_request',
+};
 const unicast = 0x8000;
 const ihuInterval = 6000;
 
@@ -192,7 +199,12 @@ export class Peer {
     const control = decodeControl(packet);
     if (control === 'unknown') this.#sink.count('control_unknown');
     else if (!('kind' in control)) this.#sink.count('control_refused');
-    else if (control.kind === 'hello') this.#step({ kind: 'hello-received' });
+    else this.#heard(control);
+  }
+
+  #heard(control: Control): void {
+    this.#sink.count(controlCounters[control.kind]);
+    if (control.kind === 'hello') this.#step({ kind: 'hello-received' });
     else if (control.kind === 'ihu') this.#step({ kind: 'ihu-received' });
     else this.#sink.control(this, control);
   }

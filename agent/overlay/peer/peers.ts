@@ -108,6 +108,16 @@ export class Peers {
     return this.#open.size;
   }
 
+  /** Bytes of all links that are open now. */
+  get bytes(): { readonly rx: number; readonly tx: number } {
+    let [rx, tx] = [0, 0];
+    for (const peer of this.#open.values()) {
+      rx += peer.rxBytes;
+      tx += peer.txBytes;
+    }
+    return { rx, tx };
+  }
+
   add(endpoint: Endpoint): void {
     if (this.#statics.has(keyOf(endpoint))) return;
     const one: Static = { endpoint, backoff: new Backoff(), peer: null, timer: null };

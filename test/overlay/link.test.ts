@@ -1,0 +1,133 @@
+import test from 'ava';
+import { type Instant, instant, milliseconds } from '#kernel';
+import { Backoff } from '../../agent/overlay/peer/backoff.ts';
+import { defaultGateOptions, Gate } from '../../agent/overlay/peer/gate.ts';
+import { defaultLinkOptions, type LinkEvent, LinkMachine } from '../../agent/overlay/peer/link.ts';
+import { Outbox } from '../../agent/overlay/peer/outbox.ts';
+import { Rate } from '../../agent/overlay/peer/rate.ts';
+
+const at = (ms: number): Instant => instant(ms);
+
+function link(staticCost = 15) {
+  const machine = new LinkMachine({ ...defaultLinkOptions, staticCost });
+  const step = (ms: number, kind: LinkEvent['kind']): string[] =>
+    machine.step({ kind }, at(ms)).map((effect) => effect.kind);
+  return { machine, step };
+}
+
+test('a link costs 1,015 over IPv4 before it is measured and 915 after the first answer, as a stock node counts', (t) => {
+  const { machine, step } = link();
+  t.deepEqual(step(0, 'opened'), ['send-hello']);
+  t.is(machine.cost, 1015);
+  t.deepEqual(step(0.2, 'ihu-received'), ['cost-changed']);
+  t.is(machine.cost, 915);
+});
+
+test('the cost settles on the round trip and the static cost', (t) => {
+  const { machine, step } = link(10);
+  step(0, 'opened');
+  for (let round = 0; round < 120; round++) {
+    const start = machine.deadline();
+    if (round > 0) t.deepEqual(step(start, 'timer'), ['send-hello']);
+    step((round > 0 ? start : 0) + 40, 'heard');
+    step((round > 0 ? start : 0) + 40, 'ihu-received');
+  }
+  t.is(machine.cost, 50);
+  t.is(Math.round(machine.roundTripMs ?? 0), 40);
+});
+
+test('a Hello is answered at once', (t) => {
+  const { step } = link();
+  step(0, 'opened');
+  t.deepEqual(step(5, 'hello-received'), ['send-ihu']);
+});
+
+test('a link on which something was written and nothing comes back is asked, and then dead', (t) => {
+  const { machine, step } = link();
+  step(0, 'opened');
+  step(10, 'heard');
+  step(10, 'ihu-received');
+  step(5_000, 'wrote');
+  t.is(machine.deadline(), at(7_500));
+  t.deepEqual(step(7_500, 'timer'), ['send-hello']);
+  t.is(machine.deadline(), at(12_500));
+  t.deepEqual(step(12_500, 'timer'), ['dead']);
+  t.deepEqual(step(12_501, 'timer'), []);
+});
+
+test('a link that is heard is not asked, and one that talks but never answers a Hello is dead after 43 seconds', (t) => {
+  const { machine, step } = link();
+  step(0, 'opened');
+  for (let ms = 500; ms < 43_000; ms += 500) {
+    step(ms, 'heard');
+    step(ms, 'wrote');
+    const effects = machine.deadline() <= at(ms) ? step(ms, 'timer') : [];
+    t.true(effects.every((kind) => kind === 'send-hello'));
+  }
+  t.deepEqual(step(43_000, 'timer'), ['dead']);
+});
+
+test('redials start after 100 to 200 ms and come at most every five seconds', (t) => {
+  const backoff = new Backoff();
+  t.deepEqual(
+    Array.from({ length: 7 }, () => backoff.next(1)),
+    [200, 400, 800, 1600, 3200, 5000, 5000].map(milliseconds),
+  );
+  t.is(backoff.next(0), milliseconds(2500));
+  backoff.reset();
+  t.is(backoff.next(0), milliseconds(100));
+});
+
+test('incoming links are bounded in all, per source and in rate', (t) => {
+  const gate = new Gate({ ...defaultGateOptions, total: 5, perSource: 3, newPerSecondPerSource: 1, sources: 2 }, at(0));
+  const enter = (source: string, ms = 0): boolean => gate.enter(source, at(ms));
+  t.deepEqual([enter('x'), enter('x'), enter('x'), enter('x')], [true, true, true, false]);
+  t.deepEqual([enter('y'), enter('z'), enter('y'), enter('y')], [true, false, true, false]);
+  gate.leave('x');
+  gate.leave('x');
+  t.deepEqual([enter('x'), enter('x'), enter('x', 1_000)], [true, false, true]);
+  t.is(gate.open, 5);
+});
+
+test('a rate gives its burst at once and its share after that', (t) => {
+  const rate = new Rate(10, 3, at(0));
+  t.deepEqual(
+    [0, 0, 0, 0, 100, 100].map((ms) => rate.take(at(ms))),
+    [true, true, true, false, true, false],
+  );
+  t.is([60_000, 60_000, 60_000, 60_000].filter((ms) => rate.take(at(ms))).length, 3);
+});
+
+test('what one tick has to say is one write, and data is dropped before control when too much waits', (t) => {
+  const written: Uint8Array[] = [];
+  const planned: (() => void)[] = [];
+  let queuedBytes = 0;
+  const wire = {
+    write: (bytes: Uint8Array) => written.push(bytes) > 0,
+    get queuedBytes() {
+      return queuedBytes;
+    },
+    pause: () => {},
+    end: () => {},
+    destroy: () => {},
+  };
+  const outbox = new Outbox(
+    wire,
+    { dataLimitBytes: 10, controlLimitBytes: 20 },
+    (run) => planned.push(run),
+    () => {},
+  );
+  t.true(outbox.data(Uint8Array.of(1, 2)));
+  t.true(outbox.control(Uint8Array.of(3)));
+  t.true(outbox.data(Uint8Array.of(4)));
+  t.is(planned.length, 1);
+  planned.shift()?.();
+  t.deepEqual(
+    written.map((bytes) => [...bytes]),
+    [[1, 2, 3, 4]],
+  );
+  queuedBytes = 10;
+  t.deepEqual([outbox.data(Uint8Array.of(5)), outbox.control(Uint8Array.of(6))], [false, true]);
+  queuedBytes = 20;
+  t.false(outbox.control(Uint8Array.of(7)));
+});
