@@ -45,7 +45,10 @@ export class Appender {
     const refusal = this.#refusal(entries);
     if (refusal !== null) return { ok: false, reason: refusal };
     if (committer.stage.length >= log.geometry.stageBytes) committer.commit();
-    const first = committer.stage.first + committer.stage.count;
+    // Origins first, so that the entries' own sequences follow one another.
+    for (const entry of entries)
+      if (entry.kind === 'message' && entry.provenance !== null) this.#store(entry.provenance);
+    const first = committer.stage.last + 1;
     for (const entry of entries) {
       if (entry.kind === 'message') this.#message(entry);
       else this.#change(entry);

@@ -47,7 +47,7 @@ export class OpenCursor implements Cursor {
     this.name = position.name;
     this.#host = host;
     this.#position = position;
-    this.#walker = new Walker(host.log, host.damage);
+    this.#walker = this.#newWalker();
     this.#readTo = position.settledTo;
   }
 
@@ -126,6 +126,10 @@ export class OpenCursor implements Cursor {
   get #mayMatch(): boolean {
     const { matched, settledOrdinal, discoverTo } = this.#position;
     return matched > settledOrdinal + this.#unsettled.ordinals || this.#readTo < discoverTo;
+  }
+
+  #newWalker(): Walker {
+    return new Walker(this.#host.log, (...found) => this.#host.damage(...found));
   }
 
   #setValue(value: Uint8Array): void {
@@ -256,7 +260,7 @@ export class OpenCursor implements Cursor {
   }
 
   async #countMatches(segment: Segment, after: number): Promise<number> {
-    const walker = new Walker(this.#host.log, this.#host.damage);
+    const walker = this.#newWalker();
     let found = 0;
     for (let at = after; at < segment.last; ) {
       const step = await walker.next(at, segment.last);

@@ -83,6 +83,7 @@ export interface GapRecord {
 export type DropReason = 'full' | 'damaged' | 'expired' | 'refused';
 
 export type Appended =
+  /** Entry i has the sequence `first + i`. */
   | { readonly ok: true; readonly first: Sequence; readonly last: Sequence }
   /** `full`: no room (policy refuse). `stalled`: the disk takes nothing now; retried by the ring itself. `too-large`: never fits. */
   | { readonly ok: false; readonly reason: 'full' | 'stalled' | 'too-large' };

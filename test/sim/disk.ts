@@ -100,6 +100,16 @@ export class SimulatedDisk implements Disk {
     return other;
   }
 
+  /** The same disk in another world: what was open before is not any more. */
+  moved(world: World): SimulatedDisk {
+    const other = new SimulatedDisk(world, this.#chance);
+    other.#names = this.#names;
+    other.#durableNames = this.#durableNames;
+    other.#changes = this.#changes;
+    other.#directories = this.#directories;
+    return other;
+  }
+
   /** What is stored under a path now, for tests that look at or damage the bytes. */
   peek(path: string): Uint8Array | undefined {
     return this.#names.get(path)?.content;
