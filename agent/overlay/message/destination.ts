@@ -1,7 +1,6 @@
 import type { Instant, Subnet } from '#kernel';
 import { after, instant, minutes } from '#kernel';
 import { Fifo } from './fifo.ts';
-import type { Outgoing } from './outgoing.ts';
 import { RoundTrip } from './round-trip.ts';
 import { Window } from './window.ts';
 
@@ -10,15 +9,15 @@ const stepwiseFor = minutes(10);
 /** Whether the far side answers the DONE of a message that it has completed before. Stock does not, we do. */
 export type Reacks = 'unknown' | 'yes' | 'no';
 
-/** What is known about one /64 that we send to, and whose turn it is to send there. */
-export class Destination {
+/** What is known about one /64 that we send to, and whose turn it is among the messages `M` that go there. */
+export class Destination<M> {
   readonly subnet: Subnet;
   readonly roundTrip = new RoundTrip();
   readonly window = new Window();
   /** Not yet begun, oldest first. */
-  readonly waiting: Fifo<Outgoing> = new Fifo();
+  readonly waiting: Fifo<M> = new Fifo();
   /** Begun, and with something to send as soon as the window allows. */
-  readonly ready: Fifo<Outgoing> = new Fifo();
+  readonly ready: Fifo<M> = new Fifo();
   activeCount = 0;
   unfinishedCount = 0;
   /** Waits in vain since the last answer of any kind. */
@@ -28,10 +27,10 @@ export class Destination {
   /** When `no` is doubted again: the far side may be a different program by then. */
   doubtAt: Instant = instant(0);
   /** The message whose DONE was repeated to learn `reacks`. */
-  askedWith: Outgoing | null = null;
+  askedWith: M | null = null;
   askedAt: Instant = instant(0);
   /** The one packet whose round trip is being measured: sent once, not yet answered. */
-  timedMessage: Outgoing | null = null;
+  timedMessage: M | null = null;
   timedStep = 0;
   timedAt: Instant = instant(0);
 

@@ -31,7 +31,7 @@ export class Flow {
   }
 
   /** Sends what the window allows, one packet of each message in turn. */
-  pump(destination: Destination, now: Instant): void {
+  pump(destination: Destination<Outgoing>, now: Instant): void {
     const { ready, window } = destination;
     this.#begin(destination);
     for (;;) {
@@ -52,7 +52,7 @@ export class Flow {
     }
   }
 
-  #begin(destination: Destination): void {
+  #begin(destination: Destination<Outgoing>): void {
     while (destination.activeCount < this.#activeLimit) {
       const message = destination.waiting.shift();
       if (message === undefined) return;

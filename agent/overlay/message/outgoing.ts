@@ -13,7 +13,7 @@ export class Outgoing {
   readonly id: MessageId;
   readonly idBytes: Uint8Array;
   readonly to: Address;
-  readonly destination: Destination;
+  readonly destination: Destination<Outgoing>;
   readonly topic: Uint8Array;
   readonly isReply: boolean;
   readonly lengthBytes: number;
@@ -59,7 +59,7 @@ export class Outgoing {
     id: MessageId,
     message: OutgoingMessage,
     to: Address,
-    destination: Destination,
+    destination: Destination<Outgoing>,
     createdAt: Instant,
     deadlineAt: Instant,
   ) {
