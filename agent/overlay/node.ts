@@ -96,7 +96,12 @@ class OverlayNode implements Overlay {
     prepareBlake3().catch((error) => this.#env.log.warn('blake3-stays-portable', { cause: messageOf(error) }));
     this.#running = true;
     this.#routerAlarm.set(this.#router.deadline());
-    await this.#peers.start(this.#options.listen);
+    try {
+      await this.#peers.start(this.#options.listen);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { isAgentError } from '#kernel';
 import { Scene, text } from './nodes.ts';
 
 test('two neighbours exchange messages within a few round trips of their first contact', async (t) => {
@@ -44,4 +45,61 @@ test('nodes that are no neighbours talk across one in between, and again after t
   t.true(await scene.until(() => c.received.length === 3, 20_000));
   c.say(a.overlay.publicKey, 'home');
   t.true(await scene.until(() => a.received.length === 1, 10_000));
+});
+
+test('a node that carries nothing for others is still reached, and nothing crosses it', async (t) => {
+  const scene = new Scene(4);
+  const b = await scene.node('b', [], { transit: false });
+  const a = await scene.node('a', ['b']);
+  const c = await scene.node('c', ['b']);
+  a.say(c.overlay.publicKey, 'across');
+  a.say(b.overlay.publicKey, 'to the middle');
+  t.true(await scene.until(() => b.received.length === 1, 10_000));
+  await scene.run(60_000);
+  t.is(c.received.length, 0);
+  t.false(a.overlay.reachable(c.overlay.publicKey));
+});
+
+test('a listen address that is taken is refused, and nothing goes on behind it', async (t) => {
+  const scene = new Scene(5);
+  const host = scene.network.boot('a');
+  await host.net.listen({ host: '::', port: 9651 }, () => ({ opened() {}, received() {}, drained() {}, closed() {} }));
+  const { overlay } = scene.made(host, scene.world.chance.bytes(32), ['b']);
+  const error = await t.throwsAsync(overlay.start());
+  t.true(isAgentError(error, 'net/in-use'));
+  const b = scene.network.boot('b');
+  let visits = 0;
+  await b.net.listen({ host: '::', port: 9651 }, () => {
+    visits++;
+    return { opened() {}, received() {}, drained() {}, closed() {} };
+  });
+  await scene.run(60_000);
+  t.is(visits, 0);
+});
+
+test('a message to the node itself arrives without leaving it', async (t) => {
+  const scene = new Scene(6);
+  const a = await scene.node('a');
+  const states: string[] = [];
+  a.say(a.overlay.publicKey, 'note', states);
+  t.true(await scene.until(() => a.received.length === 1 && states.includes('received'), 1_000));
+  t.is(a.overlay.counters['packets_sent'], undefined);
+});
+
+test('one seed gives one history', async (t) => {
+  const history = async (): Promise<unknown> => {
+    const scene = new Scene(7);
+    scene.network.setDefaults({ delayMs: 20, jitterMs: 15 });
+    const [hub, a, b] = [await scene.node('hub'), await scene.node('a', ['hub']), await scene.node('b', ['hub', 'a'])];
+    for (let round = 0; round < 20; round++) {
+      a.say(b.overlay.publicKey, scene.world.chance.bytes(scene.world.chance.between(0, 20_000)));
+      if (round % 5 === 0) scene.network.cut('hub', 'a');
+      if (round === 7) scene.network.halfOpen('a', 'b');
+      await scene.run(2_000);
+    }
+    await scene.run(30_000);
+    t.is(b.received.length, 20);
+    return [hub, a, b].map(({ overlay }) => [overlay.counters, overlay.routes()]);
+  };
+  t.deepEqual(await history(), await history());
 });

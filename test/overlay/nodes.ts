@@ -40,7 +40,13 @@ export class Scene {
     peers: readonly string[],
     options: Partial<OverlayOptions> = {},
   ): Promise<Node> {
-    const host = this.network.boot(name);
+    const node = this.made(this.network.boot(name), secret, peers, options);
+    await node.overlay.start();
+    return node;
+  }
+
+  /** A node that has not started yet. */
+  made(host: SimulatedHost, secret: Uint8Array, peers: readonly string[], options: Partial<OverlayOptions> = {}): Node {
     const random = simulatedRandom(this.world.chance.fork());
     const env: Env = { clock: host.clock, net: host.net, random, log: quiet, disk: noDisk };
     const received: ReceivedMessage[] = [];
@@ -52,7 +58,6 @@ export class Scene {
       received: (message) => received.push(message),
       ...options,
     });
-    await overlay.start();
     const say: Node['say'] = (to, what, states = []) =>
       overlay.send({
         to,
@@ -62,7 +67,7 @@ export class Scene {
         deadlineMs: null,
         changed: (state) => states.push(state),
       });
-    return { name, host, overlay, received, say };
+    return { name: host.name, host, overlay, received, say };
   }
 
   /** Runs until `done` holds, at most so long. */
