@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('../', import.meta.url));
@@ -48,7 +49,7 @@ export function report(step: Step, outcome: Outcome): void {
 /** `seen` gets each piece of output as it comes. */
 export function runStep(step: Step, seen: (text: string) => unknown): Promise<Outcome> {
   const started = performance.now();
-  const path = [`${root}node_modules/.bin`, process.env['PATH'] ?? ''].join(':');
+  const path = [dirname(process.execPath), `${root}node_modules/.bin`, process.env['PATH'] ?? ''].join(':');
   const child = spawn('sh', ['-c', step.command], {
     cwd: root,
     env: { ...process.env, PATH: path, FORCE_COLOR: '0', NO_COLOR: '1' },

@@ -93,6 +93,7 @@ test('the command installs what is missing, from any directory and through a sym
   symlinkSync('tree/scripts/hypha', link);
   t.like(await machine.hypha(['id', '--json'], link), { code: 0, out: 'id --json\n' });
   t.is(machine.npmCalls, 1);
+  t.true(existsSync(join(machine.tree, 'node_modules/.bin/node')), '`npm run` finds the same Node');
 });
 
 test('two that start at once install once', async (t) => {
