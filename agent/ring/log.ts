@@ -3,7 +3,6 @@ import { AgentError, messageOf, pageBytes } from '#kernel';
 import { type BatchHeader, sealBatch } from './batch.ts';
 import { type Geometry, padded } from './layout.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
-import type { Batch } from './tail.ts';
 import { Tail } from './tail.ts';
 
 const zeroPieceBytes = 256 * 1024;
@@ -27,7 +26,9 @@ export class Log {
   readonly file: DiskFile;
   readonly segments: Segment[];
   readonly tail: Tail;
+  /** Zeros not counted: those are written once in the file's life. */
   bytesWritten = 0;
+  zeroesWritten = 0;
   readonly #free: number[];
   readonly #journal: Journal;
   #begunSlots: number;
@@ -136,10 +137,6 @@ export class Log {
     this.bytesWritten += bytes.length;
   }
 
-  remember(batch: Batch): void {
-    this.tail.add(batch);
-  }
-
   /** Makes the next slot ready in the background, so that no commit waits for it. */
   zeroAhead(): void {
     if (this.#free.length > 0 || this.#begunSlots >= this.geometry.slots) return;
@@ -222,7 +219,7 @@ export class Log {
     const length = Math.min(zeroPieceBytes, slotEnd - this.#zeroedBytes);
     await this.file.write(zeros.subarray(0, length), this.#zeroedBytes);
     this.#zeroedBytes += length;
-    this.bytesWritten += length;
+    this.zeroesWritten += length;
   }
 }
 

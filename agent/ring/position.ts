@@ -84,6 +84,12 @@ export class Position {
     return this.history.at(-1)?.filters ?? [];
   }
 
+  /** A power cut would leave at least this. */
+  madeDurable(settledTo: number, ordinal: number): void {
+    this.durableTo = Math.max(this.durableTo, settledTo);
+    this.durableOrdinal = Math.max(this.durableOrdinal, ordinal);
+  }
+
   setFilters(since: number, filters: readonly string[]): void {
     this.history.push({ since, filters });
     this.#topics.clear();

@@ -30,9 +30,14 @@ export class Space {
   /** Frees what may be freed; says what would free more, if more is wanted. */
   reclaim(): Need {
     const { log } = this.#options;
-    for (const segment of [...log.segments]) if (this.#isFree(segment)) log.free(segment);
+    this.free();
     if (log.freeSlots > log.geometry.reserveSlots + 1) return 'nothing';
     return this.#need();
+  }
+
+  free(): void {
+    const { log } = this.#options;
+    for (const segment of [...log.segments]) if (this.#isFree(segment)) log.free(segment);
   }
 
   /** What frees a slot soonest; drops the oldest records if that is the policy and nothing else helps. */

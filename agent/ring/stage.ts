@@ -67,7 +67,7 @@ export class Stage {
   /** Appends one record and returns its sequence. Room was reserved. */
   add(meta: RecordMeta, name: Uint8Array, body: Uint8Array): number {
     this.length = writeRecord(this.bytes, this.#view, this.length, meta, name, body);
-    this.payloadBytes += body.length;
+    this.payloadBytes += name.length + body.length;
     return this.first + this.count++;
   }
 

@@ -157,7 +157,10 @@ export interface RingStatus {
   readonly damagedBatches: number;
   readonly damagedRecords: number;
   readonly commits: number;
+  /** Of batches, headers, padding and checkpoints since the start; zeros written ahead, once in the file's life, apart. */
   readonly bytesWritten: number;
+  readonly zeroedBytes: number;
+  /** Topics and bodies, keys and values. */
   readonly payloadBytes: number;
   readonly oldestAge: Duration;
   /** Keys and values of all state and retained messages, and how much they may be. */
