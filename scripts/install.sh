@@ -55,7 +55,7 @@ install_missing() {
   if ! installed; then
     node "$root/scripts/installed.cjs" "$root" && [ -x "$node" ] || fetch_packages
     # npm 9 leaves this link out; with it, `npm run` too takes the project's Node and not the machine's.
-    mkdir -p "$root/node_modules/.bin" && ln -sf "$node" "$root/node_modules/.bin/node"
+    mkdir -p "$root/node_modules/.bin" && ln -sf "../${node#"$root/node_modules/"}" "$root/node_modules/.bin/node"
     cp "$root/package-lock.json" "$root/node_modules/.installed-lock.json"
   fi
   rm -f "$turn"
