@@ -1,0 +1,193 @@
+import test from 'ava';
+import type { SimulatedAgent } from '../sim/agent.ts';
+import { AgentScene, linkTo, pair } from '../sim/scene.ts';
+
+const seed = 20261123;
+
+async function serving(plans = pair()): Promise<AgentScene> {
+  const scene = new AgentScene(seed, plans);
+  await Promise.all(scene.agents.map((agent) => start(scene, agent)));
+  return scene;
+}
+
+async function start(scene: AgentScene, agent: SimulatedAgent): Promise<void> {
+  const booted = agent.boot();
+  await scene.until(() => agent.life !== null, 10_000);
+  await booted;
+}
+
+const arrived = (scene: AgentScene, ring = 'b', from = 'a') => scene.ledger.missing(ring, [from]).length === 0;
+const sound = (scene: AgentScene, ring = 'b') => scene.ledger.faults(ring, ['a', 'b', 'c']);
+const streamOf = (agent: SimulatedAgent) => agent.life?.bus.streams()[0];
+const inboundOf = (agent: SimulatedAgent) => agent.life?.bus.inbound()[0];
+
+test('readings cross once and in order, and the cursor passes on the far ring’s ack', async (t) => {
+  const scene = await serving();
+  const a = scene.agent('a');
+  for (let round = 0; round < 20; round++) {
+    a.publish(50, 1, (id) => `plant/${id % 3}`);
+    await scene.run(5);
+  }
+  t.true(await scene.until(() => arrived(scene) && streamOf(a)?.pending === 0, 5_000));
+  t.is(scene.ledger.foundOf('b', ['a']), 1000);
+  t.deepEqual(sound(scene), []);
+  t.is(inboundOf(scene.agent('b'))?.stored, 1000);
+  t.is(scene.agent('b').delivered, 1000);
+});
+
+test('nothing is acknowledged before the far ring has synced', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.disk.faults.syncMs = 1_000;
+  a.publish(10, 1, () => 'plant/1');
+  await scene.until(() => a.events.some((event) => event.kind === 'sent'), 5_000);
+  const sentAt = scene.world.now;
+  await scene.until(() => a.events.some((event) => event.kind === 'acked'), 20_000);
+  t.true(scene.world.now - sentAt >= 900);
+  t.is(scene.ledger.foundOf('b', ['a']), 10);
+});
+
+test('a far end cut off between receiving and syncing gets everything again, and stores it once', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.disk.faults.syncMs = 2_000;
+  a.publish(10, 1, () => 'plant/1');
+  await scene.until(() => a.events.some((event) => event.kind === 'sent'), 5_000);
+  await scene.run(300);
+  b.die('power');
+  b.disk.faults.syncMs = 1;
+  await start(scene, b);
+  t.true(await scene.until(() => arrived(scene) && streamOf(a)?.pending === 0, 60_000));
+  t.deepEqual(sound(scene), []);
+});
+
+test('a sender killed after the far sync and before its cursor moved doubles nothing', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  a.publish(500, 1, (id) => `plant/${id}`);
+  await scene.until(() => scene.ledger.foundOf('b', ['a']) > 0, 5_000);
+  a.die('power');
+  await start(scene, a);
+  t.true(await scene.until(() => arrived(scene) && streamOf(a)?.pending === 0, 60_000));
+  t.deepEqual(sound(scene), []);
+  t.is(inboundOf(b)?.stored, scene.ledger.foundOf('b', ['a']));
+});
+
+test('a backlog drains when the link comes up, without new traffic', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.die('killed');
+  await scene.run(100);
+  for (let round = 0; round < 30; round++) {
+    a.publish(100, 1, (id) => `plant/${id % 9}`);
+    await scene.run(10);
+  }
+  await start(scene, b);
+  t.true(await scene.until(() => arrived(scene) && streamOf(a)?.pending === 0, 60_000));
+  t.is(scene.ledger.foundOf('b', ['a']), 3000);
+  t.deepEqual(sound(scene), []);
+});
+
+test('a contact that is away for a day has no message of the bus under way, and costs no memory of batches', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.die('power');
+  await scene.run(600_000);
+  a.publish(2_000, 1, (id) => `plant/${id % 9}`);
+  let sent = 0;
+  const { life } = a;
+  if (life === null) return t.fail('not running');
+  const { overlay } = life;
+  const send = overlay.send.bind(overlay);
+  overlay.send = (message) => {
+    sent++;
+    return send(message);
+  };
+  await scene.run(3_600_000);
+  t.true(sent <= 1, `${sent} messages in an hour`);
+  t.is(streamOf(a)?.inFlight, 0);
+  await start(scene, b);
+  t.true(await scene.until(() => arrived(scene) && streamOf(a)?.pending === 0, 120_000));
+  return undefined;
+});
+
+test('nothing echoes: what came from a neighbour never goes back there', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  a.publish(100, 1, () => 'plant/a');
+  b.publish(100, 1, () => 'plant/b');
+  await scene.until(() => arrived(scene) && arrived(scene, 'a', 'b'), 5_000);
+  await scene.run(2_000);
+  t.is(inboundOf(a)?.stored, 100);
+  t.is(inboundOf(b)?.stored, 100);
+  t.is(inboundOf(a)?.duplicates, 0);
+  t.is(inboundOf(a)?.refused, 0);
+});
+
+const ring = (name: string, to: string, from: string, peers: string[]) => ({
+  name,
+  peers,
+  links: [linkTo(to)],
+  accepts: [{ from, topics: ['#'] }],
+  ring: {},
+});
+
+test('in a circle A, B, C a record goes round once and is not stored where it was born', async (t) => {
+  const scene = await serving([ring('a', 'b', 'c', []), ring('b', 'c', 'a', ['a']), ring('c', 'a', 'b', ['a', 'b'])]);
+  const a = scene.agent('a');
+  a.publish(20, 1, () => 'plant/1');
+  t.true(await scene.until(() => arrived(scene, 'c') && streamOf(scene.agent('c'))?.pending === 0, 10_000));
+  await scene.run(2_000);
+  t.is(scene.ledger.found('a'), 20);
+  t.deepEqual(sound(scene, 'a').concat(sound(scene, 'b'), sound(scene, 'c')), []);
+});
+
+test('what the far end does not accept is counted there and dropped here as refused', async (t) => {
+  const [planA, planB] = pair();
+  if (planA === undefined || planB === undefined) return t.fail();
+  const scene = await serving([planA, { ...planB, accepts: [{ from: 'a', topics: ['{contact}/+'] }] }]);
+  const a = scene.agent('a');
+  a.publish(30, 1, (id) => (id % 3 === 0 ? 'a/in' : 'a/too/deep'));
+  t.true(await scene.until(() => streamOf(a)?.pending === 0, 10_000));
+  await scene.run(500);
+  const account = a.life?.ring.cursors().find(({ name }) => name.startsWith('link/'))?.account;
+  t.is(account?.settled, 10);
+  t.is(account?.dropped.refused, 20);
+  t.is(inboundOf(scene.agent('b'))?.refused, 20);
+  t.is(scene.ledger.found('b'), 10);
+  return undefined;
+});
+
+test('while the far ring takes nothing the sender waits, and goes on by itself when there is room', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.disk.faults.readOnly = true;
+  for (let round = 0; round < 40; round++) {
+    a.publish(200, 1, (id) => `plant/${id % 5}`);
+    await scene.run(50);
+  }
+  await scene.run(20_000);
+  t.false(arrived(scene));
+  b.disk.faults.readOnly = false;
+  t.true(await scene.until(() => arrived(scene) && streamOf(a)?.pending === 0, 60_000));
+  t.deepEqual(sound(scene), []);
+});
+
+test('records dropped for want of room are told to the far end as a gap, exactly counted', async (t) => {
+  const scene = await serving(pair({ sizeBytes: 1 << 20, full: 'drop-oldest' }));
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.die('killed');
+  await scene.run(100);
+  for (let round = 0; round < 150; round++) {
+    a.publish(200, 1, (id) => `plant/${id % 5}/${'x'.repeat(60)}`);
+    await scene.run(20);
+  }
+  await start(scene, b);
+  t.true(await scene.until(() => streamOf(a)?.pending === 0, 60_000));
+  await scene.run(1_000);
+  const missing = scene.ledger.missing('b', ['a']).length;
+  t.true(missing > 1000);
+  t.is(inboundOf(b)?.lost, missing);
+  t.is(b.gaps, missing);
+  t.deepEqual(sound(scene), []);
+});
