@@ -310,3 +310,20 @@ test('nobody but the receiver can acknowledge a message', async (t) => {
   for (const forged of [acks[0], read]) left.hears(stranger, forged ?? Buffer.alloc(0));
   t.deepEqual(sent?.states, ['sending']);
 });
+
+test('a route that is found while a packet is being sent upsets nothing', async (t) => {
+  const world = new World(18);
+  const [left, right] = pairOf(world, { ...calm(), loss: 0.2 });
+  let isInside = false;
+  left.passes = () => {
+    if (isInside) return true;
+    isInside = true;
+    left.machine.routeFound(right.address.slice(0, 16) as never, world.now);
+    isInside = false;
+    return true;
+  };
+  for (let count = 0; count < 8; count++) left.send(world.chance.bytes(20_000));
+  t.true(await world.run(minute, isOver(left)));
+  t.is(right.received.length, 8);
+  t.is(left.machine.counters['messages_acked'], 8);
+});

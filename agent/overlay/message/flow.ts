@@ -44,11 +44,12 @@ export class Flow {
         continue;
       }
       if (!window.fits(stepBytes(message, step))) return;
-      this.#transmit(message, step, now);
+      // The queue is in order before anything is sent: sending may come back here by way of a route that was found.
       if (step >= 0 && ready.count > 1) {
         ready.shift();
         ready.push(message);
       }
+      this.#transmit(message, step, now);
     }
   }
 
