@@ -54,5 +54,6 @@ async function runTests(command: string): Promise<Tally> {
 async function runWhole(step: Step): Promise<Tally> {
   const outcome = await runStep(step, () => {});
   report(step, outcome);
+  if (outcome.passed) for (const line of outcome.output.trimEnd().split('\n').slice(-14)) console.log(`  ${line}`);
   return { passed: outcome.passed ? 1 : 0, failed: outcome.passed ? 0 : 1, skipped: 0 };
 }
