@@ -20,14 +20,14 @@ import { Undo } from './undo.ts';
  * that is in the way (a taken port, a loose key, another agent on the directory), and leaves nothing running then.
  */
 export async function compose(configuration: Configuration, env: Env, options: ComposeOptions): Promise<Agent> {
-  const undo = new Undo();
+  const undo = new Undo(env);
   try {
     const ground = await layGround(configuration, env, options, undo);
     const parts = build(configuration, env, options, ground);
     const doors = await start(configuration, env, parts, undo);
-    return { doors, stop: () => undo.run(env.log) };
+    return { doors, stop: () => undo.run() };
   } catch (error) {
-    await undo.run(env.log);
+    await undo.run();
     throw error;
   }
 }

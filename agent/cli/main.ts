@@ -10,6 +10,12 @@ export async function main(args: readonly string[]): Promise<void> {
   } catch (error) {
     process.exitCode = report(error);
   }
+  endSoon();
+}
+
+/** Whatever still holds the process (a socket that lingers) does so for two seconds and no longer. */
+function endSoon(): void {
+  setTimeout(() => process.exit(), 2000).unref();
 }
 
 /** What CONTRACT.md names and later versions bring. */
