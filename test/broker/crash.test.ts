@@ -5,7 +5,8 @@ import { Publisher } from '../load/publisher.ts';
 import { Subscriber } from '../load/subscriber.ts';
 import { type Bench, type BenchOptions, bench } from './kit.ts';
 
-const readings = 1_500;
+/** Of each publisher, between two crashes. */
+const share = 100;
 const publishers = 3;
 const crashes = Number(process.env['CRASHES'] ?? 12);
 const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
@@ -32,15 +33,15 @@ async function flow(t: ExecutionContext, at: Bench, qos: 1 | 2, crashes: number)
       }),
   );
   for (const sensor of sensors) sensor.start();
-  const share = Math.ceil(readings / (crashes + 1));
+  const allFinished = () => Promise.all(sensors.map((sensor) => sensor.progress.until(() => sensor.finished)));
   for (let crash = 0; crash < crashes; crash++) {
     for (const sensor of sensors) sensor.publish(share);
-    await at.disk.dieAfter(chance.between(1, 60));
+    await Promise.race([at.disk.dieAfter(chance.between(1, 60)), allFinished()]);
     await at.crash();
     await at.start();
   }
   for (const sensor of sensors) sensor.publish(share);
-  await Promise.all(sensors.map((sensor) => sensor.progress.until(() => sensor.finished)));
+  await allFinished();
   const logs = sensors.map((sensor) => sensor.log);
   const account = () => audit(logs, subscriber.log, (topic) => topic);
   const sent = publishers * share * (crashes + 1);

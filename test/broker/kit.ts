@@ -7,8 +7,7 @@ import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { type Broker, type BrokerOptions, createBroker } from '#broker';
 import { type Disk, type DiskFile, type Duration, type Env, type Log, milliseconds } from '#kernel';
 import { systemClock, systemDisk, systemRandom } from '#platform';
-import type { Ring, RingOptions } from '#ring';
-import { openRing } from '../../agent/ring/open.ts';
+import { openRing, type Ring, type RingOptions } from '#ring';
 
 export const quiet: Log = { error() {}, warn() {}, info() {}, debug() {}, with: () => quiet };
 

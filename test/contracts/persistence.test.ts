@@ -6,12 +6,11 @@ import { join } from 'node:path';
 import test from 'ava';
 import { milliseconds } from '#kernel';
 import { systemDisk } from '#platform';
-import type { Ring } from '#ring';
+import { openRing, type Ring } from '#ring';
 import { Counters, defaultLimits } from '../../agent/broker/limits.ts';
 import { RingPersistence } from '../../agent/broker/persistence.ts';
 import { Sessions } from '../../agent/broker/sessions.ts';
 import { Wills } from '../../agent/broker/will-table.ts';
-import { openRing } from '../../agent/ring/open.ts';
 import { realEnv } from '../broker/kit.ts';
 
 /** The part of node:test that the suite uses. */
