@@ -5,11 +5,14 @@ const packetBytes = 1336;
 
 /**
  * Bytes under way to one destination: slow start, then one packet a round trip; half after a loss, two packets after
- * silence. Grows only while it is what holds the sender back and the path holds no queue.
+ * silence. Grows only while it is what holds the sender back and, beyond 64 packets,
+ * while the path holds no queue.
  */
 export class Window {
   static readonly startBytes = 16 * packetBytes;
   static readonly leastBytes = 2 * packetBytes;
+  /** A slow far side looks like a queue too: up to this much the window grows all the same. */
+  static readonly queueingBytes = 64 * packetBytes;
   static readonly mostBytes = 1024 * 1024;
 
   #limitBytes = Window.startBytes;
@@ -41,7 +44,8 @@ export class Window {
 
   /** Called with the bytes of an ack before they are given back. */
   acked(bytes: number, isQueueing: boolean): void {
-    if (isQueueing || this.#usedBytes * 2 < this.#limitBytes) return;
+    if (this.#usedBytes * 2 < this.#limitBytes) return;
+    if (isQueueing && this.#limitBytes >= Window.queueingBytes) return;
     const growth = this.#limitBytes < this.#slowStartBelow ? bytes : (bytes * packetBytes) / this.#limitBytes;
     this.#limitBytes = Math.min(Window.mostBytes, this.#limitBytes + growth);
   }
