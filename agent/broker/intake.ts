@@ -173,6 +173,7 @@ export class Intake {
     this.#refusal = why;
     if (publish.qos > 0) return 'no-room';
     this.#context.counters.count('dropped-qos0');
+    this.#answer(connection, 0, 0, 0, this.#message(connection, publish));
     return 'taken';
   }
 

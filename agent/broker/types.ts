@@ -64,7 +64,7 @@ export type BrokerCounter =
   | 'refused-publishes'
   /** Publishes longer than a ring record can be, or than a subscriber takes. */
   | 'too-large'
-  /** QoS 0 publishes dropped for want of room. */
+  /** QoS 0 publishes not stored for want of room; live subscribers got them. */
   | 'dropped-qos0'
   /** Publishes set down without an ack for want of room: their client is cut later and sends them again. */
   | 'set-down'
