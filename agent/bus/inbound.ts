@@ -7,6 +7,7 @@ import type { Budget } from './budget.ts';
 import type { Ack, Batch, Course, Hello } from './frame.ts';
 import { ackLayout, frameOf, noToken, resetLayout, welcomeLayout } from './frame.ts';
 import type { StreamMemory } from './memory.ts';
+import { earlier } from './patience.ts';
 import type { BusEvent, Delivered } from './types.ts';
 
 export interface InboundOptions {
@@ -43,6 +44,8 @@ export type InboundEffect =
 export const windowLimit = 32;
 const answersOutLimit = 3;
 const retryAfter = milliseconds(200);
+const shortestRoomWait = 50;
+const longestRoomWait = 5_000;
 
 /** Appended, not yet durable. */
 interface Pending {
@@ -89,6 +92,10 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   #ackDue = false;
   #answersOut = 0;
   #retryAt: Instant = never;
+  #now: Instant = never;
+  /** The ring is not asked again before: room for a record is not yet room for a batch. */
+  #roomAt: Instant = never;
+  #refusals = 0;
   #effects: InboundEffect[] = [];
 
   constructor(options: InboundOptions) {
@@ -103,11 +110,12 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   deadline(): Instant {
-    return this.#retryAt;
+    return earlier(this.#retryAt, this.#roomAt);
   }
 
   step(event: InboundEvent, now: Instant): readonly InboundEffect[] {
     this.#effects = [];
+    this.#now = now;
     this.#handle(event, now);
     this.#answer();
     return this.#effects;
@@ -125,13 +133,14 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
         this.#durable(event.upTo);
         break;
       case 'room':
-        this.#room();
+        if (this.#roomAt === never || this.#roomAt <= now) this.#room();
         break;
       case 'sent':
         this.#sent(event.taken, now);
         break;
       case 'timer':
-        this.#retryAt = never;
+        if (this.#retryAt <= now) this.#retryAt = never;
+        if (this.#roomAt <= now) this.#room();
         return;
       default:
         unreachable(event);
@@ -143,7 +152,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     if (session !== null && frame.token === session.token) {
       this.#question = frame.nonce;
       this.#ackDue = true;
-      this.#room();
+      if (!this.#blocked) this.#room();
     } else if (frame.token !== noToken) this.#stray = frame.token;
     else this.#greeting = frame;
   }
@@ -221,14 +230,17 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   #block(): false {
+    if (!this.#blocked) this.#ackDue = true;
     this.#blocked = true;
-    this.#ackDue = true;
+    const wait = Math.min(longestRoomWait, shortestRoomWait * 2 ** Math.min(this.#refusals++, 8));
+    this.#roomAt = after(this.#now, milliseconds(wait));
     return false;
   }
 
   #taken(session: Session, frame: Batch, stored: Stored, bytes: number): void {
     session.ahead.delete(frame.number);
     session.next++;
+    this.#refusals = 0;
     this.#note(session, frame.number, stored, bytes);
   }
 
@@ -290,10 +302,11 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   #room(): void {
+    this.#roomAt = never;
+    const wasBlocked = this.#blocked;
     this.#blocked = false;
-    if (this.#session === null || this.#session.ahead.size === 0) return;
-    this.#takeReady(this.#session);
-    this.#ackDue = true;
+    if (this.#session !== null) this.#takeReady(this.#session);
+    if (wasBlocked && !this.#blocked) this.#ackDue = true;
   }
 
   #sent(taken: boolean, now: Instant): void {

@@ -196,7 +196,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     if (frame.refused < refused) this.#settled = { place, refused: frame.refused };
     this.#recap = Recap.of(frame, place, this.#options.rule);
     if (this.#recap === null) this.#pack(place);
-    this.#lastHeard(now);
+    this.lastAckAt = now;
   }
 
   #pack(place: Position): void {
@@ -283,7 +283,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
 
   #ack(frame: Ack, now: Instant): void {
     if (this.#state !== 'open' || frame.token !== this.#token) return;
-    this.#lastHeard(now);
+    this.lastAckAt = now;
     this.#farRefused = Math.max(this.#farRefused, frame.refused);
     const acked = this.#window.ack(frame.next, frame.held);
     const last = acked.at(-1);
@@ -387,10 +387,6 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#patience.attempts++;
     if (this.#state === 'greeting') this.#greet(now);
     else if (this.#state === 'open') this.#ask(now);
-  }
-
-  #lastHeard(now: Instant): void {
-    this.lastAckAt = now;
   }
 
   #send(payload: Uint8Array): number {
