@@ -39,6 +39,7 @@ function makeDoor(options: ApiOptions, at: Endpoint, listening: () => readonly E
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength: 512 },
   });
+  app.removeContentTypeParser('text/plain');
   app.server.maxConnections = limits.connections;
   app.addHook('onRequest', guardDoor(new Set(['localhost', '127.0.0.1', '[::1]', hostText(at)])));
   app.setNotFoundHandler((_, reply) => reply.code(404).send());
