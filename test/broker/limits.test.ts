@@ -7,6 +7,10 @@ import { connectPacket, idOf, pingreq, puback, publishPacket, readPublish, subsc
 
 const refuse = { sizeBytes: 4 << 20, full: 'refuse', commitWindow: milliseconds(0) } as const;
 
+function closeAll(clients: readonly RawClient[]): void {
+  for (const raw of clients) raw.socket.destroy();
+}
+
 test('without room the ack is withheld for an hour, keep-alive 10 s, while the client’s own subscription works; then all resumes by itself', async (t) => {
   const world = new World(1);
   const clock = world.clock({ alive: true, wallOffsetMs: 0 });
@@ -26,7 +30,7 @@ test('without room the ack is withheld for an hour, keep-alive 10 s, while the c
   };
   const sensor = new RawClient(at.port);
   const other = new RawClient(at.port);
-  t.teardown(() => [sensor, other].forEach((raw) => raw.socket.destroy()));
+  t.teardown(() => closeAll([sensor, other]));
   sensor.send(connectPacket('sensor', { keepAlive: 10 }), subscribePacket(1, { 'set/#': 1 }));
   other.send(connectPacket('other'));
   await settled(() => sensor.types.includes(type.suback) && other.types.includes(type.connack), 'connected');
@@ -174,7 +178,7 @@ test('connections, sessions and subscriptions are refused beyond their limits', 
   const at = await bench(t, { broker: { maxConnections: 3, limits: { sessions: 1, subscriptions: 2 } } });
   const first = new RawClient(at.port);
   const second = new RawClient(at.port);
-  t.teardown(() => [first, second].forEach((raw) => raw.socket.destroy()));
+  t.teardown(() => closeAll([first, second]));
   first.send(connectPacket('first', { clean: false }));
   await until(() => first.types.includes(type.connack), 'CONNACK');
   second.send(connectPacket('second', { clean: false }));
@@ -184,7 +188,7 @@ test('connections, sessions and subscriptions are refused beyond their limits', 
   await until(() => first.types.includes(type.suback), 'SUBACK');
   t.deepEqual([...(first.of(type.suback)[0] ?? [])], [0x90, 5, 0, 1, 1, 1, 128]);
   const more = [1, 2, 3].map(() => new RawClient(at.port));
-  t.teardown(() => more.forEach((raw) => raw.socket.destroy()));
+  t.teardown(() => closeAll(more));
   await until(() => more.some((raw) => raw.closed), 'a refused connection');
   const { counters } = at.broker.status;
   t.deepEqual(
