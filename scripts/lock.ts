@@ -2,9 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 
 /**
- * A registry that lacks some platform's build makes npm leave it out of package-lock.json, and `npm ci` then refuses the whole
- * file. This puts an entry in its place, with platform and version but no integrity, so that it is neither fetched nor missed
- * on Linux. `node scripts/lock.ts` after every change of dependencies; with `--check` it only looks (exit code 1: stale).
+ * Mends package-lock.json after a change of dependencies: `node scripts/lock.ts`; with `--check` it only looks (exit code 1:
+ * stale). Two things about optional packages:
+ *
+ * - A registry that lacks some platform's build makes npm leave it out, and `npm ci` then refuses the whole file. An entry is put
+ *   in its place, with platform and version but no integrity, so that it is neither fetched nor missed on Linux.
+ * - npm passes over one whose `engines` do not fit the Node that npm runs on, which is the machine's and not ours: `engines` go.
  */
 interface Entry {
   version?: string;
@@ -13,6 +16,7 @@ interface Entry {
   os?: string[];
   cpu?: string[];
   libc?: string[];
+  engines?: unknown;
   optionalDependencies?: Record<string, string>;
 }
 
@@ -23,15 +27,15 @@ interface Lock {
 const path = new URL('../package-lock.json', import.meta.url);
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } });
 const lock = JSON.parse(readFileSync(path, 'utf8')) as Lock;
-const added = complete(lock.packages);
+const mended = [...complete(lock.packages), ...freeOfEngines(lock.packages)];
 
-if (added.length > 0 && values.check) {
-  console.error(`lock: ${added.join(', ')} not in package-lock.json, wanted an entry each: node scripts/lock.ts`);
+if (mended.length > 0 && values.check) {
+  console.error(`lock: stale for ${mended.join(', ')}; mend it with: node scripts/lock.ts`);
   process.exitCode = 1;
-} else if (added.length > 0) {
+} else if (mended.length > 0) {
   const sorted = Object.entries(lock.packages).sort(([a], [b]) => a.localeCompare(b, 'en'));
   writeFileSync(path, `${JSON.stringify({ ...lock, packages: Object.fromEntries(sorted) }, null, 2)}\n`);
-  console.log(`lock: added ${added.length} entries`);
+  console.log(`lock: mended ${mended.length} entries`);
 }
 
 function complete(packages: Record<string, Entry>): string[] {
@@ -45,6 +49,12 @@ function complete(packages: Record<string, Entry>): string[] {
     }
   }
   return added;
+}
+
+function freeOfEngines(packages: Record<string, Entry>): string[] {
+  const found = Object.entries(packages).filter(([, entry]) => entry.optional === true && entry.engines !== undefined);
+  for (const [, entry] of found) delete entry.engines;
+  return found.map(([name]) => name);
 }
 
 /** `@x/cli-linux-x64-musl` says what its package.json would say. */
