@@ -1,6 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import type { AgentProcess } from '../load/agent-process.ts';
 import type { Aim } from './aim.ts';
+import { arrivedAtHub, askAudits, examine, settledAtGateway, unanswered } from './evidence.ts';
 import { Rig } from './rig.ts';
 
 const publishers = 20;
@@ -8,7 +10,7 @@ const readings = 20_000;
 const each = 5;
 
 /** What befalls the two agents, one step after the other, under a stream of readings that never stops. */
-const steps: readonly ((rig: Rig, count: number, turn: number) => Promise<void>)[] = [
+const steps: readonly ((t: ExecutionContext, rig: Rig, count: number, turn: number) => Promise<void>)[] = [
   syncToPuback,
   farSyncToAck,
   ackToCursor,
@@ -20,19 +22,23 @@ const slice = Math.ceil(readings / (steps.length * each + 1) / publishers) * pub
 
 for (const qos of [1, 2] as const)
   test.serial(title(qos), async (t) => {
-    const rig = await Rig.create({ qos, publishers });
+    const rig = await Rig.create({ qos, publishers, ring: 'size = "512MB", commit = "5ms"' });
     let kept = true;
     try {
       await rig.start();
+      await rig.archive();
       for (let turn = 0; turn < each; turn++)
         for (const step of steps) {
-          await step(rig, slice, turn);
+          await step(t, rig, slice, turn);
           t.log(`${turn + 1}. ${step.name}: ${rig.words()}`);
         }
       rig.publish(slice);
       await rig.arrived();
       account(t, rig, qos);
+      await rig.settled();
+      const audits = await askAudits(rig);
       await rig.stop();
+      t.deepEqual(examine(rig, audits).slice(0, 20), []);
       kept = false;
     } finally {
       if (kept) t.log(`left for whoever looks: ${rig.directory}`);
@@ -59,23 +65,51 @@ function account(t: ExecutionContext, rig: Rig, qos: 1 | 2): void {
   t.is(rig.subscriber.log.sessionsForgotten, 0);
 }
 
-/** The near agent has synced readings, and their publishers have not heard of it. */
-function syncToPuback(rig: Rig, count: number, turn: number): Promise<void> {
-  return rig.killAt(rig.gateway, { at: 'after-sync', skip: turn }, count);
+/** The near agent has synced readings, and their publishers have not heard of it: they stand in the ring unanswered. */
+function syncToPuback(t: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
+  const aim: Aim = { at: 'after-sync', skip: turn };
+  return killUntilHit(t, rig, rig.gateway, aim, count, async () => unanswered(rig) > 0);
 }
 
 /** The far agent has stored what came, and the near one has not heard of it. */
-function farSyncToAck(rig: Rig, count: number, turn: number): Promise<void> {
-  return rig.killAt(rig.hub, { at: turn % 2 === 0 ? 'stored' : 'after-sync', skip: turn % 3 }, count);
+function farSyncToAck(t: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
+  const aim: Aim = { at: turn % 2 === 0 ? 'stored' : 'after-sync', skip: turn % 3 };
+  return killUntilHit(t, rig, rig.hub, aim, count, async () => {
+    const acknowledged = ((await rig.gateway.ask('links')) as { delivered: number }[])[0]?.delivered ?? 0;
+    return arrivedAtHub(rig) > acknowledged;
+  });
 }
 
 /** The near agent knows that the far one has them, and its cursor on disk does not. */
-function ackToCursor(rig: Rig, count: number, turn: number): Promise<void> {
-  return rig.killAt(rig.gateway, { at: 'acked', skip: turn % 3 }, count);
+function ackToCursor(t: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
+  const aim: Aim = { at: 'acked', skip: turn % 3 };
+  return killUntilHit(t, rig, rig.gateway, aim, count, async () => arrivedAtHub(rig) > settledAtGateway(rig));
+}
+
+/** Not every sync is one of readings: a death that left nothing of what it was aimed at is tried again. */
+async function killUntilHit(
+  t: ExecutionContext,
+  rig: Rig,
+  agent: AgentProcess,
+  aim: Aim,
+  count: number,
+  isHit: () => Promise<boolean>,
+): Promise<void> {
+  for (let left = 8; left > 0; left--) {
+    let hit = false;
+    await rig.killAt(agent, aim, count / 2, async () => {
+      hit = await isHit();
+    });
+    if (hit) {
+      rig.publish(count / 2);
+      return;
+    }
+  }
+  t.fail(`no death of ${agent.name} at ${aim.at} left what it was aimed at`);
 }
 
 /** A backlog is on its way after an outage; each end dies in its turn. */
-async function drain(rig: Rig, count: number, turn: number): Promise<void> {
+async function drain(_: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
   await rig.relay.close();
   rig.publish(count);
   await rig.acknowledged();
@@ -87,7 +121,7 @@ async function drain(rig: Rig, count: number, turn: number): Promise<void> {
   await rig.revive(agent, `${agent.name} dead while the backlog drains`);
 }
 
-async function linkClosed(rig: Rig, count: number): Promise<void> {
+async function linkClosed(_: ExecutionContext, rig: Rig, count: number): Promise<void> {
   rig.publish(count / 2);
   rig.relay.cut();
   rig.publish(count / 2);
@@ -95,7 +129,7 @@ async function linkClosed(rig: Rig, count: number): Promise<void> {
   rig.relay.cut();
 }
 
-async function farFrozen(rig: Rig, count: number): Promise<void> {
+async function farFrozen(_: ExecutionContext, rig: Rig, count: number): Promise<void> {
   rig.publish(count / 2);
   rig.hub.signal('SIGSTOP');
   rig.publish(count / 2);

@@ -1,5 +1,6 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { AgentOptions, AgentProcess } from '../load/agent-process.ts';
 import { type Account, audit } from '../load/audit.ts';
 import type { ConnectionOptions } from '../load/connection.ts';
@@ -64,13 +65,23 @@ export class Rig {
     return new Rig(directory, pair, relay, options);
   }
 
-  /** Resolves when all serve and the subscriber's session stands. */
+  /** Resolves when all serve, the subscriber's session stands and the publishers are connected. */
   async start(): Promise<void> {
     if (this.#options.direct !== true) await this.relay.open(this.hub.overlayPort);
     await Promise.all([this.hub.start(), this.gateway.start()]);
     this.subscriber.start();
     await within(patienceMs, 'the subscription', this.subscriber.subscribed());
     for (const each of this.publishers) each.start();
+    const connected = this.publishers.map((each) => each.progress.until(() => each.connection.connected));
+    await within(patienceMs, 'every publisher connected', Promise.all(connected));
+  }
+
+  /**
+   * Leaves a persistent session on each broker that never comes back: its cursor keeps every record from the first on in
+   * the ring, for whoever reads the files afterwards.
+   */
+  async archive(): Promise<void> {
+    await Promise.all([archivist(this.gateway, 'plant/#'), archivist(this.hub, 'gateway/plant/#')]);
   }
 
   /** `count` readings more, shared out evenly. */
@@ -78,18 +89,19 @@ export class Rig {
     for (const each of this.publishers) each.publish(Math.ceil(count / this.publishers.length));
   }
 
-  /** Publishes under fire: the agent dies at the aim and is started again. */
-  async killAt(agent: AgentProcess, aim: Aim, count: number): Promise<void> {
+  /** Publishes under fire: the agent dies at the aim, `look` sees what it left, and it is started again. */
+  async killAt(agent: AgentProcess, aim: Aim, count: number, look: () => Promise<void>): Promise<void> {
     agent.send(aim);
     this.publish(count);
-    await this.revive(agent, `${agent.name} dead at ${aim.at}`);
+    await this.revive(agent, `${agent.name} dead at ${aim.at}`, look);
   }
 
   /** Waits for the agent's death by its own hand, and starts it again. */
-  async revive(agent: AgentProcess, what: string): Promise<void> {
+  async revive(agent: AgentProcess, what: string, look: () => Promise<void> = async () => undefined): Promise<void> {
     const exit = await within(patienceMs, () => `${what}; ${this.words()}`, agent.exited);
     if (exit.signal !== 'SIGKILL')
       throw new Error(`${what}: found ${JSON.stringify(exit)}: ${agent.log().slice(-2000)}`);
+    await look();
     await agent.start();
   }
 
@@ -116,6 +128,18 @@ export class Rig {
     };
     if (done()) return;
     await within(patienceMs, () => `every reading; ${this.words()}`, this.subscriber.progress.until(rarely));
+  }
+
+  /** Neither the link nor the subscriber is owed anything any more. */
+  async settled(): Promise<void> {
+    const owed = async (agent: AgentProcess): Promise<number> => {
+      const { lines } = (await agent.ask('ring/audit')) as { lines: { cursor: string; pending: number }[] };
+      return lines.reduce((sum, { cursor, pending }) => sum + (cursor === 'session/archive' ? 0 : pending), 0);
+    };
+    const look = async (): Promise<void> => {
+      while ((await owed(this.gateway)) + (await owed(this.hub)) > 0) await pause(100);
+    };
+    await within(patienceMs, () => `settled cursors; ${this.words()}`, look());
   }
 
   get sent(): number {
@@ -165,4 +189,12 @@ function publisher(index: number, pair: Pair, { qos }: RigOptions): Publisher {
     payloadBytes: 100,
     window: 5,
   });
+}
+
+async function archivist(agent: AgentProcess, filter: string): Promise<void> {
+  const session = { version: 4, clean: false, keepAliveSeconds: 60, qos: 2, clientId: 'archive' } as const;
+  const client = new Subscriber({ ...session, port: agent.mqttPort, filter });
+  client.start();
+  await within(patienceMs, 'the archive session', client.subscribed());
+  await client.stop();
 }

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { identityOf } from '#crypto';
 import type { PublicKey } from '#kernel';
 import { freePort } from './ports.ts';
@@ -149,6 +150,15 @@ export class AgentProcess {
     });
     if (!answer.ok) throw new Error(`${this.name}: ${path}: ${answer.status} ${await answer.text()}`);
     return answer.json();
+  }
+
+  /** What `hypha COMMAND --json` prints for this agent. */
+  async command(...words: readonly string[]): Promise<unknown> {
+    const { wrapper = [] } = this.#options;
+    const places = ['--json', '--config', `${this.directory}/hypha.toml`, '--data', this.dataDirectory];
+    const [command = '', ...args] = [...wrapper, process.execPath, `${root}agent/cli/hypha.js`, ...words, ...places];
+    const { stdout } = await promisify(execFile)(command, args, { env: { HOME: this.directory } });
+    return JSON.parse(stdout);
   }
 
   log(): string {
