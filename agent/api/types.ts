@@ -1,6 +1,7 @@
+import type { RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify';
 import type { Broker } from '#broker';
 import type { Bus } from '#bus';
-import type { Address, Clock, Endpoint, Instant, Log, PublicKey, Secret, Subnet } from '#kernel';
+import type { Address, Clock, Endpoint, Instant, Listener, Log, PublicKey, Secret, Subnet } from '#kernel';
 import type { LinkView } from '#links';
 import type { Overlay } from '#overlay';
 import type { Ring } from '#ring';
@@ -11,6 +12,12 @@ import type { EventHub } from './events.ts';
 /** What the API shows and commands. */
 export interface ApiOptions {
   readonly listen: readonly Endpoint[];
+  /** Opens an HTTP door (#platform). Rejects with `net/in-use` and its like. */
+  readonly listenHttp: (
+    at: Endpoint,
+    limits: { readonly connections: number; readonly requestMs: number },
+    answer: (request: RawRequestDefaultExpression, response: RawReplyDefaultExpression) => void,
+  ) => Promise<Listener>;
   /** `on`: the stock-compatible API sends and reads; `full`: it may change peers too; `off`: it is not there. */
   readonly stock: 'on' | 'full' | 'off';
   /** The text of api.token: wanted for whatever changes or sends something under /hypha/v1. */

@@ -5,7 +5,7 @@ import type { Identity } from '#crypto';
 import type { Endpoint, Env, Listener, Secret } from '#kernel';
 import { createLinks, type Links } from '#links';
 import { createOverlay, type Overlay } from '#overlay';
-import { listenStreams } from '#platform';
+import { listenHttp, listenStreams } from '#platform';
 import { openRing, type Ring } from '#ring';
 import type { Agent, ComposeOptions, Doors } from './agent.ts';
 import { asEvent } from './bus-events.ts';
@@ -123,6 +123,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const listening = () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening });
   const api = createApi({
     listen: configuration.api.listen,
+    listenHttp,
     stock: configuration.api.stock,
     token,
     node,

@@ -7,6 +7,7 @@ import { systemRandom } from './random.ts';
 export { systemClock } from './clock.ts';
 export { systemDisk } from './disk.ts';
 export { dryDisk } from './dry-disk.ts';
+export { listenHttp } from './http.ts';
 export type { KeyFiles } from './key-file.ts';
 export { keyFiles } from './key-file.ts';
 export type { LogLevel, LogOptions, RealLog } from './log.ts';

@@ -1,0 +1,37 @@
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Endpoint } from '#kernel';
+import { guardDoor } from './guard.ts';
+import { metricsPage } from './metrics.ts';
+import { ownRoutes } from './own.ts';
+import { stockRoutes } from './stock.ts';
+import type { ApiOptions } from './types.ts';
+
+/** As at stock's door. */
+const bodyLimitBytes = 2_097_152;
+
+/** Every route behind one listening address. It does not listen itself: requests come by `routing`. */
+export async function openDoor(
+  options: ApiOptions,
+  at: Endpoint,
+  listening: () => readonly Endpoint[],
+): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: bodyLimitBytes,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 512 },
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', guardDoor(new Set(['localhost', '127.0.0.1', '[::1]', hostText(at)])));
+  app.setNotFoundHandler((_, reply) => reply.code(404).send());
+  if (options.stock !== 'off') app.register(stockRoutes(options), { prefix: '/api/v1' });
+  app.register(ownRoutes(options, listening), { prefix: '/hypha/v1' });
+  const metrics = metricsPage(options);
+  app.get('/metrics', async (_, reply) => {
+    const { type, text } = await metrics();
+    return reply.type(type).send(text);
+  });
+  await app.ready();
+  return app;
+}
+
+const hostText = ({ host }: Endpoint): string => (host.includes(':') ? `[${host}]` : host);
