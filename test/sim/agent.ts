@@ -40,8 +40,8 @@ export interface Life {
 
 /** An agent without broker and API: ring, overlay, bus and links as compose() ties them, on simulated ground. */
 export class SimulatedAgent {
-  readonly plan: AgentPlan;
-  readonly disk: SimulatedDisk;
+  plan: AgentPlan;
+  disk: SimulatedDisk;
   readonly identity: Identity;
   readonly events: BusEvent[] = [];
   life: Life | null = null;
@@ -54,12 +54,14 @@ export class SimulatedAgent {
   log: Log = quiet;
   /** What should not have been thrown. */
   readonly troubles: string[] = [];
+  readonly #world: World;
   readonly #network: SimulatedNetwork;
   readonly #ledger: Ledger;
   readonly #chance: Chance;
   #contacts: ReadonlyMap<string, PublicKey> = new Map();
 
   constructor(world: World, network: SimulatedNetwork, ledger: Ledger, plan: AgentPlan) {
+    this.#world = world;
     this.#network = network;
     this.#ledger = ledger;
     this.plan = plan;
@@ -70,6 +72,21 @@ export class SimulatedAgent {
 
   meet(contacts: ReadonlyMap<string, PublicKey>): void {
     this.#contacts = contacts;
+  }
+
+  /** Another configuration, from the next boot on. */
+  configure(plan: AgentPlan): void {
+    this.plan = plan;
+  }
+
+  /** What a copy of its disk would hold now. */
+  image(): SimulatedDisk {
+    return this.disk.afterCut(this.#world, this.#chance.fork());
+  }
+
+  /** Its next life begins with this disk. */
+  restore(image: SimulatedDisk): void {
+    this.disk = image;
   }
 
   /** Starts a new life; resolves when it serves, or never if it dies before. */
@@ -91,6 +108,7 @@ export class SimulatedAgent {
     this.life?.bus.stop();
     this.life?.links.stop();
     this.life = null;
+    this.#ledger.died(this.plan.name);
     host.crash(how);
     if (how === 'power') this.disk.powerCut();
     else this.disk.kill();
@@ -102,7 +120,10 @@ export class SimulatedAgent {
     if (life === null || life.host.frozen) return false;
     const published = Array.from({ length: count }, () => this.#ledger.publish(this.plan.name, lane));
     const appended = life.ring.append(published.map((one) => entryOf(one, topic(one.id))));
-    if (!appended.ok) return false;
+    if (!appended.ok) {
+      for (const one of published) one.orphaned = true;
+      return false;
+    }
     life.ring.whenDurable(appended.last).then(
       () => {
         for (const one of published) one.acknowledged = true;

@@ -8,6 +8,8 @@ export interface Published {
   readonly at: string;
   /** Durable at its origin, and the publisher was told. */
   acknowledged: boolean;
+  /** Its agent died before it could say. */
+  orphaned: boolean;
 }
 
 /** A record as it lies in some agent's ring. */
@@ -29,7 +31,7 @@ export class Ledger {
   readonly #rings = new Map<string, Map<string, Witnessed>>();
 
   publish(at: string, lane: Lane): Published {
-    const published = { id: this.#published.length + 1, lane, at, acknowledged: false };
+    const published = { id: this.#published.length + 1, lane, at, acknowledged: false, orphaned: false };
     this.#published.push(published);
     return published;
   }
@@ -40,6 +42,16 @@ export class Ledger {
       throw new Error(`ring ${ring}: ${record.place} held reading ${known.id} and now ${record.id}`);
     }
     this.#ring(ring).set(record.place, record);
+  }
+
+  /** Its agent has died: what it has not acknowledged by now it never will. */
+  died(at: string): void {
+    for (const one of this.#published) if (one.at === at && !one.acknowledged) one.orphaned = true;
+  }
+
+  /** Readings whose publisher still waits. */
+  undecided(at: string): number {
+    return this.#published.filter((one) => one.at === at && !one.acknowledged && !one.orphaned).length;
   }
 
   get acknowledged(): number {

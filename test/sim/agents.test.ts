@@ -1,0 +1,23 @@
+import test from 'ava';
+import { storm } from './storm.ts';
+
+/** More of the same: `npm run sim -- --seeds 300`. */
+const first = 1001;
+const seeds = 12;
+
+async function whole(t: import('ava').ExecutionContext, seed: number): Promise<void> {
+  const { faults } = await storm(seed);
+  t.deepEqual(faults, [], `npm run sim -- --seeds 1 --from ${seed}`);
+}
+
+test('agents in a storm of faults lose, double and reorder nothing, and heal by themselves', async (t) => {
+  for (let seed = first; seed < first + seeds; seed++) await whole(t, seed);
+});
+
+test('one seed is one history', async (t) => {
+  t.deepEqual(await storm(first), await storm(first));
+});
+
+test('a cursor that stays readable and gives nothing does not spin (seed 5)', (t) => whole(t, 5));
+
+test('a ring with room for a record but not for a batch is not asked in a loop (seed 168)', (t) => whole(t, 168));
