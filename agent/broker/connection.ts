@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { after, BoundedQueue, type Env, type Instant, milliseconds, type Timer } from '#kernel';
 import { AedesSide } from './aedes-side.ts';
+import type { ClientLink, Held } from './client-link.ts';
 import { FrameSplitter } from './frames.ts';
 import type { Intake } from './intake.ts';
 import type { Counters } from './limits.ts';
@@ -28,13 +29,6 @@ export interface ConnectionContext {
   readonly closed: (connection: Connection) => void;
 }
 
-/** A publish, or (null) the release of a packet id, that waits for room. */
-export interface Held {
-  readonly bytes: number;
-  readonly publish: InboundPublish | null;
-  readonly id: number;
-}
-
 const heldOverhead = 200;
 const serverDisconnect = 0xe0;
 
@@ -45,7 +39,7 @@ const serverDisconnect = 0xe0;
  *
  *   opening → (CONNECT) → connecting, nothing read → (CONNACK) → open → closed
  */
-export class Connection {
+export class Connection implements ClientLink {
   readonly from: string;
   readonly socket: Duplex;
   readonly side: AedesSide;

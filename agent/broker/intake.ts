@@ -1,6 +1,6 @@
 import { BoundedQueue, type Clock, type Instant, type Log, milliseconds } from '#kernel';
 import type { Entry, Lane, Ring } from '#ring';
-import type { Connection, Held } from './connection.ts';
+import type { ClientLink, Held } from './client-link.ts';
 import type { Counters } from './limits.ts';
 import type { LiveMessage, LiveSubscribers } from './live.ts';
 import { hasPayload, type InboundPublish, packetType, reason } from './packets.ts';
@@ -44,7 +44,7 @@ interface OwnPublish {
 export class Intake {
   readonly #context: IntakeContext;
   readonly #waiting = new Waiting();
-  readonly #holding = new Set<Connection>();
+  readonly #holding = new Set<ClientLink>();
   readonly #own = new BoundedQueue<OwnPublish>(ownPublishes);
   #heldBytes = 0;
   #refusal: 'full' | 'stalled' = 'full';
@@ -65,7 +65,7 @@ export class Intake {
     return held;
   }
 
-  publish(connection: Connection, publish: InboundPublish): Taken {
+  publish(connection: ClientLink, publish: InboundPublish): Taken {
     const { topic, qos, id } = publish;
     if (!mayPublish(topic)) return this.#refuse(connection, publish);
     if (qos === 2 && connection.incoming.has(id)) {
@@ -83,7 +83,7 @@ export class Intake {
   }
 
   /** PUBREL: the packet id is free again, durably so before PUBCOMP. */
-  release(connection: Connection, id: number): Taken {
+  release(connection: ClientLink, id: number): Taken {
     const { session } = connection;
     if (session !== null && connection.incoming.has(id)) {
       const key = stateKey.incoming(session.client, id);
@@ -130,7 +130,7 @@ export class Intake {
   }
 
   /** Accounts for what a connection holds; false: no more can be held. */
-  hold(connection: Connection, held: Held): boolean {
+  hold(connection: ClientLink, held: Held): boolean {
     const { heldBytes, heldBytesInAll, receiveMaximum } = this.#context.limits;
     if (connection.held.count >= receiveMaximum || connection.heldBytes + held.bytes > heldBytes) return false;
     if (this.#heldBytes + held.bytes > heldBytesInAll) return false;
@@ -139,12 +139,12 @@ export class Intake {
     return true;
   }
 
-  letGo(connection: Connection, held: Held): void {
+  letGo(connection: ClientLink, held: Held): void {
     this.#heldBytes -= held.bytes;
     if (connection.held.count === 0) this.#holding.delete(connection);
   }
 
-  #store(connection: Connection, publish: InboundPublish): Taken {
+  #store(connection: ClientLink, publish: InboundPublish): Taken {
     const { topic, qos, retain, id, body } = publish;
     const entries: Entry[] = [this.#entry(topic, qos, retain, body)];
     const { session } = connection;
@@ -164,7 +164,7 @@ export class Intake {
     return 'taken';
   }
 
-  #notStored(connection: Connection, publish: InboundPublish, why: 'full' | 'stalled' | 'too-large'): Taken {
+  #notStored(connection: ClientLink, publish: InboundPublish, why: 'full' | 'stalled' | 'too-large'): Taken {
     if (why === 'too-large') {
       this.#context.counters.count('too-large');
       connection.close(reason.packetTooLarge);
@@ -178,7 +178,7 @@ export class Intake {
   }
 
   /** MQTT 5 is told; a 3.1.1 client can only be cut, for an acknowledgement would be a lie. */
-  #refuse(connection: Connection, { qos, id }: InboundPublish): Taken {
+  #refuse(connection: ClientLink, { qos, id }: InboundPublish): Taken {
     this.#context.counters.count('refused-publishes');
     if (connection.version !== 5) connection.close(null);
     else if (qos > 0) this.#answer(connection, acknowledgementOf(qos), id, reason.notAuthorized, null);
@@ -186,7 +186,7 @@ export class Intake {
   }
 
   /** Answers at once, or behind what this connection still waits for. */
-  #answer(connection: Connection, type: number, id: number, code: number, message: LiveMessage | null): void {
+  #answer(connection: ClientLink, type: number, id: number, code: number, message: LiveMessage | null): void {
     if (connection.waiting > 0) {
       this.#waiting.push(this.#waiting.last, connection, type, id, code, message);
       return;
@@ -221,7 +221,7 @@ export class Intake {
     return { kind: 'message', topic, lane, qos, retain, latest, body, provenance: null, age: milliseconds(0) };
   }
 
-  #message(publisher: Connection, { topic, qos, retain, body }: InboundPublish): LiveMessage {
+  #message(publisher: ClientLink, { topic, qos, retain, body }: InboundPublish): LiveMessage {
     return { topic, qos, retain, body, born: this.#context.clock.now() as Instant, publisher };
   }
 }

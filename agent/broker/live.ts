@@ -1,6 +1,6 @@
 import { BoundedQueue, type Clock, type Instant, TopicIndex } from '#kernel';
 import type { MessageRecord } from '#ring';
-import type { Connection } from './connection.ts';
+import type { ClientLink } from './client-link.ts';
 import type { Counters } from './limits.ts';
 import { type Delivery, expirySeconds, packetType, reason, writeAcknowledgement, writePublish } from './packets.ts';
 import { lowerQos, type Recipient, RetainedSource } from './recipient.ts';
@@ -14,7 +14,7 @@ export interface LiveMessage {
   readonly retain: boolean;
   readonly body: Uint8Array;
   readonly born: Instant;
-  readonly publisher: Connection | null;
+  readonly publisher: ClientLink | null;
 }
 
 interface Waiting {
@@ -29,7 +29,7 @@ interface Waiting {
  */
 export class LiveSubscriber implements Recipient {
   readonly subscriptions = new Subscriptions();
-  readonly #connection: Connection;
+  readonly #connection: ClientLink;
   readonly #clock: Clock;
   readonly #limits: BrokerLimits;
   readonly #counters: Counters;
@@ -40,7 +40,7 @@ export class LiveSubscriber implements Recipient {
   readonly #retained: RetainedSource[] = [];
   #lastId = 0;
 
-  constructor(connection: Connection, clock: Clock, limits: BrokerLimits, window: number, counters: Counters) {
+  constructor(connection: ClientLink, clock: Clock, limits: BrokerLimits, window: number, counters: Counters) {
     this.#connection = connection;
     this.#clock = clock;
     this.#limits = limits;

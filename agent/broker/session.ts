@@ -1,11 +1,12 @@
 import { assert, type Clock, type Log, messageOf, type Sequence, sequence } from '#kernel';
 import type { Cursor, GapRecord, MessageRecord, Ring } from '#ring';
-import type { Connection } from './connection.ts';
+import type { ClientLink } from './client-link.ts';
 import { type Entry, Flight, packetIdOf } from './flight.ts';
 import type { Counters } from './limits.ts';
 import { expirySeconds, packetType, reason, writeAcknowledgement, writePublish } from './packets.ts';
+import type { Outlet } from './ports.ts';
+import { Receipts } from './receipts.ts';
 import { lowerQos, type Recipient, RetainedSource } from './recipient.ts';
-import { encodeReceived, stateKey } from './session-state.ts';
 import { type Match, Subscriptions } from './subscriptions.ts';
 import type { BrokerLimits } from './types.ts';
 
@@ -46,19 +47,15 @@ export class Session implements Recipient {
   readonly #own = new Set<number>();
   readonly #context: SessionContext;
   readonly #flight = new Flight();
-  /** Ordinals known to be received (PUBREC), recorded on disk, not settled. */
-  readonly #received: Set<number>;
+  readonly #receipts: Receipts;
   /** Ordinals finished out of order before a reconnect in this run. */
   readonly #finished = new Set<number>();
   /** The settled ordinals of the last commits. */
   readonly #settledBefore = [0, 0, 0];
-  /** PUBRELs that wait for their record, by its sequence. */
-  #releases: { sequence: number; entries: readonly Entry[] }[] = [];
-  #unrecorded: Entry[] = [];
   /** Retained messages sent at SUBSCRIBE: this connection's only. */
   readonly #extras = new Set<number>();
   readonly #retained: RetainedSource[] = [];
-  #connection: Connection | null = null;
+  #connection: ClientLink | null = null;
   #attachedAt = 0;
   #readOrdinal = 0;
   #sentOrdinal = 0;
@@ -70,11 +67,11 @@ export class Session implements Recipient {
     this.client = client;
     this.cursor = cursor;
     this.expirySeconds = expiry;
-    this.#received = received;
+    this.#receipts = new Receipts(context.ring, client, received);
     this.#context = context;
   }
 
-  get connection(): Connection | null {
+  get connection(): ClientLink | null {
     return this.#connection;
   }
 
@@ -87,7 +84,7 @@ export class Session implements Recipient {
     return !this.#pumping && !this.#restart && !this.cursor.readable;
   }
 
-  attach(connection: Connection): void {
+  attach(connection: ClientLink): void {
     assert(this.#connection === null, `session ${this.client} attached twice`);
     this.#connection = connection;
     this.isNew = false;
@@ -97,7 +94,7 @@ export class Session implements Recipient {
   }
 
   /** Forgets what is bound to the connection; the ring keeps the rest. */
-  detach(connection: Connection): void {
+  detach(connection: ClientLink): void {
     if (this.#connection !== connection) return;
     this.settle();
     for (const ordinal of this.#flight.finishedAhead()) this.#finished.add(ordinal);
@@ -105,8 +102,7 @@ export class Session implements Recipient {
     this.#flight.clear();
     this.#extras.clear();
     this.#retained.length = 0;
-    this.#releases = [];
-    this.#unrecorded = [];
+    this.#receipts.detach();
   }
 
   /** The session ends: no more is read or settled. */
@@ -138,7 +134,7 @@ export class Session implements Recipient {
   /** Writes down the PUBRECs that have come, settles what is finished, and reads on. */
   settle(): void {
     this.#settleFinished();
-    this.#recordReceived();
+    this.#receipts.record(this.#flight);
     this.pump();
   }
 
@@ -148,20 +144,14 @@ export class Session implements Recipient {
 
   /** New durable records may match; PUBRELs may go. */
   durable(upTo: number): void {
-    while (this.#releases[0] !== undefined && this.#releases[0].sequence <= upTo) {
-      const release = this.#releases.shift();
-      for (const entry of release?.entries ?? []) {
-        this.#received.add(entry.ordinal);
-        this.#release(entry.id);
-      }
-    }
+    for (const entry of this.#receipts.durable(upTo)) this.#release(entry.id);
     this.#forget();
     if (this.#connection !== null) this.pump();
   }
 
   /** The disk takes state again. */
   room(): void {
-    this.#recordReceived();
+    this.#receipts.record(this.#flight);
   }
 
   retained(records: Iterable<MessageRecord>, match: Match): void {
@@ -243,7 +233,7 @@ export class Session implements Recipient {
     }
   }
 
-  #sendExtra(connection: Connection, record: MessageRecord, match: Match): void {
+  #sendExtra(connection: ClientLink, record: MessageRecord, match: Match): void {
     const qos = lowerQos(record.qos, match.qos);
     const id = qos > 0 ? this.#extraId() : 0;
     const delivery = { qos, id, dup: false, retain: true, identifiers: match.identifiers };
@@ -260,10 +250,9 @@ export class Session implements Recipient {
    * one under way, so what was settled three commits ago is.
    */
   #forget(): void {
-    if (this.#received.size === 0 && this.#finished.size === 0) return;
     const settled = this.#settledBefore.shift() ?? 0;
     this.#settledBefore.push(this.cursor.settledOrdinal);
-    for (const ordinal of this.#received) if (ordinal <= settled) this.#received.delete(ordinal);
+    this.#receipts.forget(settled);
     for (const ordinal of this.#finished) if (ordinal <= settled) this.#finished.delete(ordinal);
   }
 
@@ -288,7 +277,7 @@ export class Session implements Recipient {
     this.#flight.clear();
   }
 
-  #take(connection: Connection, record: MessageRecord | GapRecord): void {
+  #take(connection: ClientLink, record: MessageRecord | GapRecord): void {
     if (record.kind === 'gap') {
       // Dropped records are settled already, also those that had been read; lost ones still count from here.
       if (this.cursor.position >= record.to) this.#readOrdinal = this.cursor.settledOrdinal;
@@ -309,7 +298,7 @@ export class Session implements Recipient {
   }
 
   /** QoS 0 for a client that was away is not given out, as mosquitto does it. */
-  #takeQos0(connection: Connection, record: MessageRecord, match: Match, ordinal: number): void {
+  #takeQos0(connection: ClientLink, record: MessageRecord, match: Match, ordinal: number): void {
     if (record.sequence <= this.#attachedAt) {
       this.#context.counters.count('skipped-qos0');
       this.#skip(record.sequence, ordinal, 1);
@@ -320,14 +309,14 @@ export class Session implements Recipient {
     this.#skip(record.sequence, ordinal, sent ? 0 : 1);
   }
 
-  #takeQos(connection: Connection, record: MessageRecord, match: Match, ordinal: number, qos: 1 | 2): void {
+  #takeQos(connection: ClientLink, record: MessageRecord, match: Match, ordinal: number, qos: 1 | 2): void {
     const id = packetIdOf(ordinal);
     const entry: Entry = { ordinal, sequence: record.sequence, id, qos, received: false, done: false, refused: 0 };
     if (this.#finished.has(ordinal)) {
       this.#flight.push({ ...entry, done: true });
       return;
     }
-    if (qos === 2 && this.#received.has(ordinal)) {
+    if (qos === 2 && this.#receipts.has(ordinal)) {
       entry.received = true;
       this.#flight.push(entry);
       this.#release(id);
@@ -348,7 +337,7 @@ export class Session implements Recipient {
     this.#flight.push({ ordinal, sequence: at, id: 0, qos: 0, received: false, done: true, refused });
   }
 
-  #write(connection: Connection, record: MessageRecord, how: Parameters<typeof writePublish>[3]): boolean {
+  #write(connection: ClientLink, record: MessageRecord, how: Parameters<typeof writePublish>[3]): boolean {
     const ageSeconds = Math.floor(record.age / 1000);
     if (ageSeconds > 0 && expirySeconds(record.body) <= ageSeconds) {
       this.#context.counters.count('expired');
@@ -364,22 +353,11 @@ export class Session implements Recipient {
   }
 
   #receive(entry: Entry): void {
-    if (this.#received.has(entry.ordinal)) this.#release(entry.id);
+    if (this.#receipts.has(entry.ordinal)) this.#release(entry.id);
     else if (!entry.received) {
       entry.received = true;
-      this.#unrecorded.push(entry);
+      this.#receipts.add(entry);
     }
-  }
-
-  /** One state record for all PUBRECs that came together; their PUBRELs follow when it is durable. */
-  #recordReceived(): void {
-    if (this.#unrecorded.length === 0 || this.#removed) return;
-    const ordinals = new Set([...this.#received, ...this.#flight.received()]);
-    const value = encodeReceived([...ordinals].sort((one, other) => one - other));
-    const appended = this.#context.ring.append([{ kind: 'state', key: stateKey.received(this.client), value }]);
-    if (!appended.ok) return;
-    this.#releases.push({ sequence: appended.last, entries: this.#unrecorded });
-    this.#unrecorded = [];
   }
 
   #release(id: number): void {

@@ -1,10 +1,10 @@
-import type { Connection } from './connection.ts';
+import type { ClientLink } from './client-link.ts';
 import type { LiveMessage } from './live.ts';
 
 export interface Item {
   readonly sequence: number;
   /** Null: nobody is to be answered. */
-  readonly connection: Connection | null;
+  readonly connection: ClientLink | null;
   /** 0: no answer. */
   readonly type: number;
   readonly id: number;
@@ -28,7 +28,7 @@ export class Waiting {
 
   push(
     sequence: number,
-    connection: Connection | null,
+    connection: ClientLink | null,
     type: number,
     id: number,
     code: number,
