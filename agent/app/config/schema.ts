@@ -146,8 +146,6 @@ export const schema = z
 
 /** What the agent runs by: every default filled in. */
 export type Settings = z.output<typeof schema>;
-export type LinkSettings = Settings['link'][number];
-export type AcceptSettings = Settings['accept'][number];
 
 function section<T extends z.ZodRawShape>(doc: string, shape: T) {
   return z
