@@ -34,7 +34,8 @@ export const plainMeta = (kind: RecordMeta['kind'], born: number): RecordMeta =>
 /** Puts entries into the stage: sizes and limits first, so that it is all of them or none. */
 export class Appender {
   readonly #options: AppenderOptions;
-  payloadBytes = 0;
+  /** Ring time, read once an append. */
+  #now = 0;
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -49,6 +50,7 @@ export class Appender {
     for (const entry of entries)
       if (entry.kind === 'message' && entry.provenance !== null) this.#store(entry.provenance);
     const first = committer.stage.last + 1;
+    this.#now = this.#options.ringTime();
     for (const entry of entries) {
       if (entry.kind === 'message') this.#message(entry);
       else this.#change(entry);
@@ -116,11 +118,11 @@ export class Appender {
   }
 
   #message(message: NewMessage): void {
-    const { committer, interests, state, origins, epoch, ringTime } = this.#options;
+    const { committer, interests, state, origins, epoch } = this.#options;
     const { qos, retain, latest, lane, body, topic } = message;
     const provenance = message.provenance === null ? null : this.#store(message.provenance);
     const { stage } = committer;
-    const born = Math.max(0, ringTime() - Math.round(message.age));
+    const born = Math.max(0, this.#now - Math.round(message.age));
     const known = interests.topic(topic);
     const sequence = stage.add(
       { kind: recordKind.message, qos, retain, latest, lane, born, provenance },

@@ -1,10 +1,10 @@
-import type { Duration, PublicKey, Sequence } from '#kernel';
+import type { Duration, Epoch, PublicKey, Sequence } from '#kernel';
 import { assert } from '#kernel';
 import { viewOf } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Position } from './position.ts';
 import type { StoredProvenance } from './record.ts';
-import { readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
+import { nameOf, provenanceOf, readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
 import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
 import type { Cursor, CursorAccount, GapRecord, MessageRecord, Provenance } from './types.ts';
@@ -212,15 +212,17 @@ export class OpenCursor implements Cursor {
   /** Hands out what matches in a batch; returns the bytes left. */
   #take(batch: Batch, out: (MessageRecord | GapRecord)[], maxRecords: number, maxBytes: number): number {
     const view = viewOf(batch.bytes);
+    const now = this.#host.ringTime;
     let left = maxBytes;
     let sequence = batch.first;
     for (let at = batch.from; at < batch.end && out.length < maxRecords && left > 0; sequence++) {
       const length = recordLength(view, at, batch.end);
       if (length === 0) break;
       if (sequence > this.#readTo) {
-        const topic = this.#topicIfWanted(batch.bytes, view, at, length, sequence);
-        if (topic !== null) {
-          out.push(this.#message(topic.record, topic.name, sequence, batch));
+        const topic = this.#topicIfWanted(batch.bytes, view, at, sequence);
+        const record = topic === null ? null : readRecord(batch.bytes, view, at, length);
+        if (topic !== null && record !== null) {
+          out.push(this.#message(record, topic, sequence, batch.epoch, now));
           this.#count(sequence);
           left -= length;
         }
@@ -277,33 +279,29 @@ export class OpenCursor implements Cursor {
     for (let at = batch.from; at < batch.end && sequence <= to; sequence++) {
       const length = recordLength(view, at, batch.end);
       if (length === 0) return;
-      if (sequence > after && this.#topicIfWanted(batch.bytes, view, at, length, sequence) !== null) yield sequence;
+      if (sequence > after && this.#topicIfWanted(batch.bytes, view, at, sequence) !== null) yield sequence;
       at += length;
     }
   }
 
-  #topicIfWanted(
-    bytes: Buffer,
-    view: DataView,
-    at: number,
-    length: number,
-    sequence: number,
-  ): { record: StoredRecord; name: string } | null {
+  /** Looks at no more of a record than is needed to say no. */
+  #topicIfWanted(bytes: Buffer, view: DataView, at: number, sequence: number): string | null {
     if (view.getUint8(at + 4) !== recordKind.message) return null;
-    const record = readRecord(bytes, view, at, length);
-    if (record === null) return null;
     const { except } = this.#position;
-    if (except !== null && record.provenance !== null && this.#host.names(record.provenance, except)) return null;
-    const name = record.name.toString();
-    return this.#position.wants(name, sequence) ? { record, name } : null;
+    if (except !== null) {
+      const provenance = provenanceOf(view, at);
+      if (provenance !== null && this.#host.names(provenance, except)) return null;
+    }
+    const topic = nameOf(bytes, view, at);
+    return this.#position.wants(topic, sequence) ? topic : null;
   }
 
-  #message(record: StoredRecord, topic: string, sequence: number, batch: Batch): MessageRecord {
+  #message(record: StoredRecord, topic: string, sequence: number, epoch: Epoch, now: number): MessageRecord {
     const { lane, qos, retain, latest, body } = record;
     return {
       kind: 'message',
       sequence: sequence as Sequence,
-      epoch: batch.epoch,
+      epoch,
       topic,
       lane,
       qos,
@@ -311,7 +309,7 @@ export class OpenCursor implements Cursor {
       latest,
       body,
       provenance: record.provenance === null ? null : this.#host.full(record.provenance),
-      age: Math.max(0, this.#host.ringTime - record.born) as Duration,
+      age: Math.max(0, now - record.born) as Duration,
     };
   }
 

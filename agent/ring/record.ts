@@ -27,8 +27,6 @@ export interface StoredRecord {
   /** Ring time of birth, in ms. */
   readonly born: number;
   readonly provenance: StoredProvenance | null;
-  /** Topic, state key or cursor name. */
-  readonly name: Buffer;
   readonly body: Buffer;
 }
 
@@ -91,7 +89,7 @@ export function recordLength(view: DataView, at: number, end: number): number {
   return length < recordHeaderBytes || at + length > end ? 0 : length;
 }
 
-/** The record at `at`, of `length` bytes; null when it contradicts itself. Name and body are views. */
+/** The record at `at`, of `length` bytes; null when it contradicts itself. The body is a view. */
 export function readRecord(bytes: Buffer, view: DataView, at: number, length: number): StoredRecord | null {
   const flags = view.getUint8(at + 5);
   const qos = flags & 3;
@@ -108,7 +106,6 @@ export function readRecord(bytes: Buffer, view: DataView, at: number, length: nu
     lane: lane as Lane,
     born: getUint48(view, at + 10),
     provenance: (flags & 32) === 0 ? null : readProvenance(view, at + recordHeaderBytes),
-    name: bytes.subarray(nameFrom, bodyFrom),
     body: bytes.subarray(bodyFrom, at + length),
   };
 }
@@ -122,15 +119,29 @@ function readProvenance(view: DataView, at: number): StoredProvenance {
   };
 }
 
+/** Topic, state key or cursor name of the record at `at`. */
+export function nameOf(bytes: Buffer, view: DataView, at: number): string {
+  const from = at + recordHeaderBytes + ((view.getUint8(at + 5) & 32) === 0 ? 0 : provenanceBytes);
+  return bytes.toString('utf8', from, from + view.getUint16(at + 8, true));
+}
+
+export function provenanceOf(view: DataView, at: number): StoredProvenance | null {
+  return (view.getUint8(at + 5) & 32) === 0 ? null : readProvenance(view, at + recordHeaderBytes);
+}
+
 /** Every record of a whole batch in order, until one contradicts itself. */
-export function* recordsOf(bytes: Buffer, from: number, end: number): Generator<StoredRecord> {
+export function* recordsOf(
+  bytes: Buffer,
+  from: number,
+  end: number,
+): Generator<StoredRecord & { readonly name: string }> {
   const view = viewOf(bytes);
   for (let at = from; ; ) {
     const length = recordLength(view, at, end);
     if (length === 0) return;
     const record = readRecord(bytes, view, at, length);
     if (record === null) return;
-    yield record;
+    yield { ...record, name: nameOf(bytes, view, at) };
     at += length;
   }
 }

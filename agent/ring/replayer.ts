@@ -10,6 +10,8 @@ import type { Segment } from './segment.ts';
 import type { State } from './state.ts';
 import type { Batch } from './tail.ts';
 
+type NamedRecord = StoredRecord & { readonly name: string };
+
 /** Makes a checkpoint's state that of the log's end, record by record. */
 export class Replayer implements ReplaySink {
   readonly state: State;
@@ -56,14 +58,14 @@ export class Replayer implements ReplaySink {
     }
   }
 
-  #record(record: StoredRecord, sequence: number, segment: Segment, batch: Batch): void {
+  #record(record: NamedRecord, sequence: number, segment: Segment, batch: Batch): void {
     switch (record.kind) {
       case recordKind.message:
         return this.#message(record, sequence, segment, batch);
       case recordKind.put:
-        return this.state.set(record.name.toString(), Uint8Array.prototype.slice.call(record.body));
+        return this.state.set(record.name, Uint8Array.prototype.slice.call(record.body));
       case recordKind.delete:
-        return this.state.set(record.name.toString(), null);
+        return this.state.set(record.name, null);
       case recordKind.cursor:
         return this.#define(record, sequence);
       case recordKind.settle:
@@ -78,8 +80,8 @@ export class Replayer implements ReplaySink {
     }
   }
 
-  #message(record: StoredRecord, sequence: number, segment: Segment, batch: Batch): void {
-    const topic = record.name.toString();
+  #message(record: NamedRecord, sequence: number, segment: Segment, batch: Batch): void {
+    const topic = record.name;
     const { provenance } = record;
     if (provenance !== null) this.origins.use(provenance, sequence);
     for (const position of this.#interests.topic(topic).positions) {
@@ -95,7 +97,7 @@ export class Replayer implements ReplaySink {
     this.state.retain(topic, { sequence, epoch: batch.epoch, topic, lane, qos, retain, body, provenance: from, born });
   }
 
-  #define(record: StoredRecord, sequence: number): void {
+  #define(record: NamedRecord, sequence: number): void {
     const { id, except, discoverTo, start, filters } = decodeDefinition(record.body);
     const known = this.positions.get(id);
     if (known !== undefined) {
@@ -104,7 +106,7 @@ export class Replayer implements ReplaySink {
       this.#interests.add(known);
       return;
     }
-    const position = new Position(id, record.name.toString(), except, discoverTo, start);
+    const position = new Position(id, record.name, except, discoverTo, start);
     position.definedAt = sequence;
     position.setFilters(start < sequence - 1 ? 0 : sequence, filters);
     this.nextCursorId = Math.max(this.nextCursorId, id + 1);
@@ -116,7 +118,7 @@ export class Replayer implements ReplaySink {
     this.#interests.add(position);
   }
 
-  #settle(record: StoredRecord): void {
+  #settle(record: NamedRecord): void {
     const settlement = decodeSettlement(record.body);
     const position = this.positions.get(settlement.id);
     if (position !== undefined) applySettlement(position, settlement);
@@ -129,7 +131,7 @@ export class Replayer implements ReplaySink {
     this.positions.delete(id);
   }
 
-  #origin(record: StoredRecord, sequence: number): void {
+  #origin(record: NamedRecord, sequence: number): void {
     const origin = decodeOrigin(record.body);
     if (origin !== null) this.origins.define(origin.id, origin.key, origin.epoch, sequence);
   }

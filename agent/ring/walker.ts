@@ -31,6 +31,8 @@ export class Walker {
   #offset = 0;
   /** Everything before `#offset` ends at or before this sequence. */
   #behind = 0;
+  /** The batch that was read last: its reader may take it in several turns. */
+  #current: Batch | null = null;
   #chunk: Buffer = Buffer.alloc(0);
   #chunkOffset = 0;
   #chunkSegment: Segment | null = null;
@@ -63,14 +65,19 @@ export class Walker {
   /** Gives the read buffer back. */
   release(): void {
     this.#segment = null;
+    this.#current = null;
     this.#chunkSegment = null;
     this.#chunk = Buffer.alloc(0);
   }
 
   async #inSegment(segment: Segment, after: number): Promise<Step> {
+    const current = this.#current;
+    if (this.#segment === segment && current !== null && after + 1 >= current.first && after < current.last)
+      return { kind: 'batch', batch: current };
     if (this.#segment !== segment || this.#behind > after) {
       this.#segment = segment;
       this.#offset = pageBytes;
+      this.#current = null;
       this.#behind = segment.first - 1;
     }
     let broken = this.#offset;
@@ -86,7 +93,9 @@ export class Walker {
       this.#offset += padded(header.length);
       broken = this.#offset;
       this.#behind = Math.max(this.#behind, last);
-      if (last > after) return { kind: 'batch', batch: this.#batch(header, at) };
+      if (last <= after) continue;
+      this.#current = this.#batch(header, at);
+      return { kind: 'batch', batch: this.#current };
     }
     return this.#lost(segment, broken, after + 1, segment.last);
   }

@@ -43,7 +43,7 @@ for (const settleSlow of [true, false]) {
   const reader = settleSlow ? 'readers that keep up' : 'a reader that lags until the oldest is dropped';
   test(`a power cut before or after any disk operation loses nothing durable, with ${reader}`, async (t) => {
     const seed = settleSlow ? 11 : 12;
-    const { workload, cuts: all, kinds } = await cuts(seed, 260, settleSlow);
+    const { workload, cuts: all, kinds } = await cuts(seed, settleSlow ? 130 : 230, settleSlow);
     const dropped = workload.ring.status.droppedRecords;
     t.is(dropped > 0, !settleSlow, `${dropped} dropped`);
     for (const kind of ['write', 'sync', 'sync-directory', 'rename']) t.true((kinds.get(kind) ?? 0) > 0, kind);
@@ -57,7 +57,7 @@ for (const settleSlow of [true, false]) {
 }
 
 test('with the sync switched off the power cut test finds losses (negative control)', async (t) => {
-  const { workload, cuts: all } = await cuts(13, 120, true, true);
+  const { workload, cuts: all } = await cuts(13, 40, true, true);
   let lossy = 0;
   for (const cut of all) if ((await verify(cut, workload, 13)).some((line) => /lost|durable/.test(line))) lossy++;
   t.log(`${lossy} of ${all.length} cuts lose something`);
