@@ -63,3 +63,25 @@ test('with the sync switched off the power cut test finds losses (negative contr
   t.log(`${lossy} of ${all.length} cuts lose something`);
   t.true(lossy > all.length / 2);
 });
+
+test('a second power cut during the recovery from the first loses nothing either', async (t) => {
+  const { workload, cuts: all } = await cuts(14, 120, true);
+  let second = 0;
+  for (let index = 0; index < all.length; index += 25) {
+    const cut = all[index] as Cut;
+    const bench = new Bench(15, (world) => cut.disk.moved(world));
+    const chance = new Chance(index);
+    const again: Cut[] = [];
+    bench.disk.onOperation = (phase, what, number) => {
+      const disk = bench.disk.afterCut(bench.world, chance);
+      again.push({ at: `${cut.at}, then ${phase} ${what} ${number}`, disk, durable: cut.durable });
+    };
+    await bench.open(cutRing);
+    for (const each of again) {
+      second++;
+      t.deepEqual(await verify(each, workload, 14), [], each.at);
+    }
+  }
+  t.log(`${second} second cuts`);
+  t.true(second > 50);
+});
