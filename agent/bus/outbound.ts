@@ -4,7 +4,7 @@ import type { GapRecord, MessageRecord } from '#ring';
 import type { Ack, Course, Reset, Welcome } from './frame.ts';
 import { frameOf, helloLayout, noToken } from './frame.ts';
 import type { OutboundEffect, OutboundEvent, OutboundOptions } from './outbound-events.ts';
-import { Packer } from './packer.ts';
+import { batchBytes, batchRecords, Packer } from './packer.ts';
 import { earlier, Patience } from './patience.ts';
 import type { Position } from './position.ts';
 import { Recap } from './recap.ts';
@@ -12,14 +12,15 @@ import type { Settled } from './settled.ts';
 import { decodeSettled, encodeSettled, wentBack } from './settled.ts';
 import type { BusEvent } from './types.ts';
 import type { Flight } from './window.ts';
-import { Window } from './window.ts';
+import { Window, windowBatches } from './window.ts';
 
 const longestWait = seconds(30);
 const longestLook = minutes(1);
 const messageDeadlineMs = 60_000;
 const outboxRetry = milliseconds(100);
 const readRetry = seconds(1);
-const recapRoom = { records: 1024, bytes: 256 * 1024 };
+/** A window of batches at once: what a ring gives in one go is cheaper than in pieces. */
+const fillRoom = { records: windowBatches * batchRecords, bytes: windowBatches * batchBytes };
 
 type State = 'closed' | 'greeting' | 'open';
 
@@ -143,7 +144,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #proceed(now: Instant): void {
     if (this.#state === 'closed') this.#mayOpen(now);
     else if (this.#packer !== null) this.#fill(this.#packer, now);
-    else if (this.#recap !== null && this.#mayRead && !this.#reading) this.#read(recapRoom);
+    else if (this.#recap !== null && this.#mayRead && !this.#reading) this.#read(fillRoom);
   }
 
   /** Something to send opens a session; without a route, somebody has to look for one. */
@@ -239,7 +240,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     if (!this.#busy) this.#launch(packer, now);
     this.#settleSkipped();
     const full = this.#window.full && packer.open > 0;
-    if (this.#mayRead && !this.#reading && packer.ready.length === 0 && !full && !this.#busy) this.#read(packer.room);
+    if (this.#mayRead && !this.#reading && packer.ready.length === 0 && !full && !this.#busy) this.#read(fillRoom);
     if (this.#idle && !this.#drained) this.#drain();
   }
 

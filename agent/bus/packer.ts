@@ -97,11 +97,6 @@ export class Packer {
     return this.#items.count > 0 ? this.#first : Number.POSITIVE_INFINITY;
   }
 
-  /** Room in the open batch. */
-  get room(): { readonly records: number; readonly bytes: number } {
-    return { records: batchRecords - this.#items.count, bytes: Math.max(1, batchBytes - this.#items.sizeBytes) };
-  }
-
   add(items: readonly (MessageRecord | GapRecord)[]): void {
     for (const item of items) {
       if (item.kind === 'gap') this.#addGap(item);
