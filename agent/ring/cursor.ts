@@ -215,9 +215,14 @@ export class OpenCursor implements Cursor {
     const now = this.#host.ringTime;
     let left = maxBytes;
     let sequence = batch.first;
-    for (let at = batch.from; at < batch.end && out.length < maxRecords && left > 0; sequence++) {
+    let at = batch.from;
+    for (; out.length < maxRecords && left > 0; sequence++) {
       const length = recordLength(view, at, batch.end);
-      if (length === 0) break;
+      if (length === 0) {
+        // All read. A header that counts more than there is must not bring us back here for ever.
+        this.#readTo = Math.max(this.#readTo, batch.last);
+        break;
+      }
       if (sequence > this.#readTo) {
         const topic = this.#topicIfWanted(batch.bytes, view, at, sequence);
         const record = topic === null ? null : readRecord(batch.bytes, view, at, length);
