@@ -4,7 +4,6 @@ import type { ClientLink } from './client-link.ts';
 import { type Entry, Flight, packetIdOf } from './flight.ts';
 import type { Counters } from './limits.ts';
 import { expirySeconds, packetType, reason, writeAcknowledgement, writePublish } from './packets.ts';
-import type { Outlet } from './ports.ts';
 import { Receipts } from './receipts.ts';
 import { lowerQos, type Recipient, RetainedSource } from './recipient.ts';
 import { type Match, Subscriptions } from './subscriptions.ts';
