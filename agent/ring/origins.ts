@@ -21,7 +21,8 @@ export interface Origin {
  */
 export class Origins {
   readonly #byId = new Map<number, Origin>();
-  readonly #byName = new Map<string, Origin>();
+  /** By key, then by epoch: no string is made per record to look one up. */
+  readonly #byName = new Map<PublicKey, Map<Epoch, Origin>>();
   #nextId = 1;
 
   /** True when that many more fit, if need be by forgetting those that only records before `oldest` name. */
@@ -32,7 +33,7 @@ export class Origins {
 
   /** The number of a node's boot (or of a node, without `epoch`), and whether it is new. `hasRoom` was asked before. */
   number(key: PublicKey, epoch: Epoch = noEpoch): { origin: Origin; isNew: boolean } {
-    const known = this.#byName.get(key + epoch);
+    const known = this.#byName.get(key)?.get(epoch);
     if (known !== undefined) return { origin: known, isNew: false };
     while (this.#byId.has(this.#nextId)) this.#nextId = (this.#nextId % 65_535) + 1;
     return { origin: this.define(this.#nextId, key, epoch, 0), isNew: true };
@@ -40,10 +41,11 @@ export class Origins {
 
   define(id: number, key: PublicKey, epoch: Epoch, lastUsed: number): Origin {
     const old = this.#byId.get(id);
-    if (old !== undefined) this.#byName.delete(old.key + old.epoch);
+    if (old !== undefined) this.#forget(old);
     const origin = { id, key, epoch, lastUsed };
     this.#byId.set(id, origin);
-    this.#byName.set(key + epoch, origin);
+    const boots = this.#byName.get(key) ?? new Map<Epoch, Origin>();
+    this.#byName.set(key, boots.set(epoch, origin));
     return origin;
   }
 
@@ -80,10 +82,15 @@ export class Origins {
 
   #prune(oldest: number): void {
     for (const origin of this.#byId.values()) {
-      if (origin.lastUsed >= oldest) continue;
-      this.#byId.delete(origin.id);
-      this.#byName.delete(origin.key + origin.epoch);
+      if (origin.lastUsed < oldest) this.#forget(origin);
     }
+  }
+
+  #forget({ id, key, epoch }: Origin): void {
+    this.#byId.delete(id);
+    const boots = this.#byName.get(key);
+    boots?.delete(epoch);
+    if (boots?.size === 0) this.#byName.delete(key);
   }
 }
 
