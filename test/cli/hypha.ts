@@ -76,6 +76,7 @@ export class RunningAgent {
   static async start(place: AgentPlace, variables: Readonly<Record<string, string>> = {}): Promise<RunningAgent> {
     const child = start(['run', '--config', place.config, '--data', place.data], { variables });
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+    process.once('exit', () => child.kill('SIGKILL'));
     let said = '';
     const ready = new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
       const take = (chunk: Buffer): void => {

@@ -5,7 +5,7 @@ import { exitCodes, lineOf } from '../exit.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
 import { type Doors, removeRunning, writeRunning } from '../running.ts';
 import { loadSettings } from '../settings.ts';
-import { tellSystemd } from '../systemd.ts';
+import { tellReady } from '../systemd.ts';
 import { version } from '../version.ts';
 
 /** The agent in the foreground, until SIGTERM or SIGINT. The log goes to stdout, errors that end it to stderr. */
@@ -30,7 +30,6 @@ async function serve(agent: Agent, data: string, log: RealLog, stopped: Promise<
   announce(agent.doors, log);
   const signal = await stopped;
   log.info('stopping', { signal });
-  tellSystemd('--stopping');
   await removeRunning(data);
   await agent.stop();
   log.info('stopped');
@@ -45,7 +44,7 @@ function announce(doors: Doors, log: RealLog): void {
       .join(' ')}\n`,
   );
   log.info('ready', fields);
-  tellSystemd('--ready');
+  tellReady();
 }
 
 /** A second signal ends it at once. */
