@@ -15,7 +15,3 @@ export const noEpoch = '0'.repeat(24) as Epoch;
 
 /** Before the first item. */
 export const streamStart: Position = { epoch: noEpoch, sequence: sequence(0), ordinal: 0 };
-
-export const isStart = (position: Position): boolean => position.epoch === noEpoch && position.sequence === 0;
-
-export const samePlace = (a: Position, b: Position): boolean => a.epoch === b.epoch && a.sequence === b.sequence;

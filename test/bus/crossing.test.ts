@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { MessageId } from '#overlay';
 import type { SimulatedAgent } from '../sim/agent.ts';
-import { AgentScene, linkTo, pair } from '../sim/scene.ts';
+import { AgentScene, line, linkTo, pair } from '../sim/scene.ts';
 
 const seed = 20261123;
 
@@ -293,4 +293,68 @@ test('a sender that was restored from an older image sends again what it has, an
   t.true(await scene.until(() => settled(scene), 30_000));
   t.is(scene.ledger.foundOf('b', ['a']), 100);
   t.deepEqual(sound(scene), []);
+});
+
+test('over a relay every record keeps its origin and its order, and loses a hop', async (t) => {
+  const scene = await serving(line());
+  const [a, b, c] = [scene.agent('a'), scene.agent('b'), scene.agent('c')];
+  for (let round = 0; round < 10; round++) {
+    a.publish(30, 1, (id) => `plant/${id % 3}`);
+    b.publish(30, 1, (id) => `plant/${id % 3}`);
+    await scene.run(10);
+  }
+  t.true(await scene.until(() => arrived(scene, 'c', 'a') && arrived(scene, 'c', 'b'), 10_000));
+  t.deepEqual(sound(scene, 'c'), []);
+  const cursor = c.life?.ring.cursor({ name: 'test', filters: ['#'], except: null, from: 'oldest' });
+  const reading = cursor?.read(1_000, 1 << 20);
+  await scene.run(1_000);
+  const hops = new Map<string, number>();
+  for (const item of (await reading) ?? []) {
+    if (item.kind === 'message') hops.set(item.provenance?.origin ?? '', item.provenance?.hopsLeft ?? -1);
+  }
+  t.is(hops.get(a.identity.publicKey), 6);
+  t.is(hops.get(b.identity.publicKey), 7);
+});
+
+test('a sender in a crash loop sends the backlog of a hundred short lives once, however often it dies meanwhile', async (t) => {
+  const scene = await serving();
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  b.die('killed');
+  for (let life = 0; life < 100; life++) {
+    a.publish(3, 1, () => 'plant/1');
+    await scene.until(() => scene.ledger.undecided('a') === 0, 1_000);
+    a.die('killed');
+    await start(scene, a);
+  }
+  const back = start(scene, b);
+  await scene.until(() => scene.ledger.foundOf('b', ['a']) > 250, 60_000);
+  await back;
+  a.die('power');
+  await start(scene, a);
+  t.true(await scene.until(() => settled(scene), 60_000));
+  t.is(scene.ledger.foundOf('b', ['a']), 300);
+  t.is(inboundOf(b)?.stored, 300);
+  t.is(inboundOf(b)?.lost, 0);
+  t.is(inboundOf(b)?.duplicates, 0, 'what the far end has is not sent again');
+  t.deepEqual(sound(scene), []);
+});
+
+test('a record that can never fit the far ring is refused there, and those around it cross', async (t) => {
+  const [planA, planB] = pair();
+  if (planA === undefined || planB === undefined) return t.fail();
+  const scene = await serving([
+    { ...planA, ring: { sizeBytes: 64 << 20 } },
+    { ...planB, ring: { sizeBytes: 1 << 20 } },
+  ]);
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  a.publish(3, 1, () => 'plant/1');
+  const tookIt = a.publish(1, 1, () => 'plant/1', 600_000);
+  a.publish(3, 1, () => 'plant/1');
+  t.true(tookIt);
+  t.true(await scene.until(() => scene.ledger.undecided('a') === 0 && streamOf(a)?.pending === 0, 60_000));
+  await scene.run(1_000);
+  t.is(inboundOf(b)?.stored, 6);
+  t.is(inboundOf(b)?.refused, 1);
+  t.is(a.life?.ring.cursors().find(({ name }) => name.startsWith('link/'))?.account.dropped.refused, 1);
+  return undefined;
 });

@@ -115,11 +115,11 @@ export class SimulatedAgent {
   }
 
   /** Appends readings; the publisher learns of each whether it is durable, unless the agent dies meanwhile. */
-  publish(count: number, lane: Lane, topic: (id: number) => string): boolean {
+  publish(count: number, lane: Lane, topic: (id: number) => string, bodyBytes = 0): boolean {
     const { life } = this;
     if (life === null || life.host.frozen) return false;
     const published = Array.from({ length: count }, () => this.#ledger.publish(this.plan.name, lane));
-    const appended = life.ring.append(published.map((one) => entryOf(one, topic(one.id))));
+    const appended = life.ring.append(published.map((one) => entryOf(one, topic(one.id), bodyBytes)));
     if (!appended.ok) {
       for (const one of published) one.orphaned = true;
       return false;
@@ -219,9 +219,9 @@ export class SimulatedAgent {
   }
 }
 
-const zeroBody = (id: number): Uint8Array => Buffer.from(`\0${id}`);
+const bodyOf = (id: number, bytes: number): Uint8Array => Buffer.from(`\0${id}`.padEnd(bytes));
 
-const entryOf = ({ id, lane }: Published, topic: string) =>
+const entryOf = ({ id, lane }: Published, topic: string, bodyBytes: number) =>
   ({
     kind: 'message',
     topic,
@@ -229,7 +229,7 @@ const entryOf = ({ id, lane }: Published, topic: string) =>
     qos: 1,
     retain: false,
     latest: 'none',
-    body: zeroBody(id),
+    body: bodyOf(id, bodyBytes),
     provenance: null,
     age: milliseconds(0),
   }) as const;
