@@ -9,6 +9,8 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const smallestSegment = 64 * KiB;
 const largestSegment = 4 * MiB;
+/** Four full batches fill a segment, with the settles that ride along. */
+const settleSlackBytes = 2 * KiB;
 /** Fewer slots could not hold the reserve, the active segment, and what two checkpoints keep. */
 export const fewestSlots = 8;
 
@@ -41,7 +43,7 @@ export function geometryOf(sizeBytes: number, segmentBytes: number | null): Geom
     slots: Math.floor(sizeBytes / segment),
     reserveSlots: 3,
     largestBatch: segment - pageBytes,
-    stageBytes: Math.floor(segment / 4),
+    stageBytes: Math.floor((segment - pageBytes) / 4 / pageBytes) * pageBytes - settleSlackBytes,
     checkpointBytes: Math.min(8 * MiB, Math.max(segment, sizeBytes / 8)),
     stateBytes: Math.min(64 * MiB, Math.max(MiB, sizeBytes / 8)),
   };
