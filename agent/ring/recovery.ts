@@ -2,6 +2,7 @@ import type { Disk, DiskFile, Log as Journal } from '#kernel';
 import { pageBytes } from '#kernel';
 import { type BatchHeader, batchIsWhole, peekBatch, segmentClaimed } from './batch.ts';
 import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './checkpoint.ts';
+import { bootOf } from './epoch.ts';
 import { batchHeaderBytes, type Geometry, padded } from './layout.ts';
 import { decodeSegmentHeader, type Segment, type SegmentHeader } from './segment.ts';
 import type { Batch } from './tail.ts';
@@ -201,7 +202,7 @@ async function replaySegment(
     if (end > position) sink.batch(batch, segment, header);
     last = Math.max(last, end);
     ringTime = Math.max(ringTime, header.ringTime);
-    boot = Math.max(boot, Number.parseInt(header.epoch.slice(0, 8), 16));
+    boot = Math.max(boot, bootOf(header.epoch));
     segment.last = Math.max(segment.last, end);
     segment.end = offset + padded(header.length);
     lastBatch = { segment, offset, bytes: bytes.subarray(at, at + padded(header.length)), before: header.first - 1 };

@@ -2,14 +2,6 @@ import type { Duration, Sequence } from '#kernel';
 import type { Cursor, Ring, RingOptions } from '#ring';
 import { type Bench, Chance, message, put, text } from './bench.ts';
 
-/** What the outside may hold the ring to at some moment. */
-export interface Promised {
-  /** Durable as the ring had said. */
-  readonly durable: number;
-  /** Every record appended, by sequence, whether durable or not. */
-  readonly appended: ReadonlyMap<number, string>;
-}
-
 /**
  * A mixed workload that remembers what was promised: messages on three topics, state, retained messages, two cursors
  * that settle, one that lags.
