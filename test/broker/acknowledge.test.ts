@@ -40,6 +40,25 @@ for (const version of [4, 5] as const) {
   });
 }
 
+test('the sync of an earlier publish acknowledges no later one', async (t) => {
+  const at = await bench(t);
+  link(at);
+  await at.ring.whenDurable(at.ring.status.head);
+  const raw = await connected(t, at, connectPacket('s'));
+  at.disk.holdSyncs();
+  raw.send(publishPacket('plant/a', 'x', { qos: 1, id: 1 }));
+  await until(() => at.disk.waiting === 1, 'the first sync');
+  raw.send(publishPacket('plant/a', 'y', { qos: 1, id: 2 }));
+  await until(() => at.broker.status.held === 2, 'the second publish');
+  at.disk.release();
+  at.disk.holdSyncs();
+  await until(() => at.disk.waiting === 1 && raw.of(type.puback).length > 0, 'the second sync');
+  await turns();
+  t.deepEqual(raw.of(type.puback).map(idOf), [1]);
+  at.disk.release();
+  await until(() => raw.of(type.puback).length === 2, 'the second PUBACK');
+});
+
 test('a publish that nobody stored wants is acknowledged without the disk, but not before what came earlier', async (t) => {
   const at = await bench(t);
   link(at);

@@ -45,10 +45,19 @@ async function flow(t: ExecutionContext, at: Bench, qos: 1 | 2, crashes: number)
   const logs = sensors.map((sensor) => sensor.log);
   const account = () => audit(logs, subscriber.log, (topic) => topic);
   const sent = publishers * share * (crashes + 1);
-  await subscriber.progress.until(() => subscriber.log.count >= sent && account().delivered === sent);
+  const arrived = subscriber.progress.until(() => subscriber.log.count >= sent && account().delivered === sent);
+  await Promise.race([arrived, giveUp(t, 30_000)]);
   await Promise.all([subscriber.stop(), ...sensors.map((sensor) => sensor.stop())]);
   t.is(subscriber.log.sessionsForgotten, 0);
   return account();
+}
+
+/** What is lost never comes: the account says so. */
+function giveUp(t: ExecutionContext, afterMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, afterMs);
+    t.teardown(() => clearTimeout(timer));
+  });
 }
 
 /** A simulated disk that keeps step with the real clock; a crash is a power cut: what was not synced is kept or lost. */

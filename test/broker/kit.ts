@@ -20,6 +20,8 @@ export class GatedDisk implements Disk {
   #left = Number.POSITIVE_INFINITY;
   #died: () => void = () => {};
   syncs = 0;
+  /** Syncs that are held back. */
+  waiting = 0;
 
   constructor(inner: Disk = systemDisk()) {
     this.#inner = inner;
@@ -75,7 +77,9 @@ export class GatedDisk implements Disk {
       },
       sync: async () => {
         await this.#moment();
+        this.waiting++;
         await this.#gate;
+        this.waiting--;
         await this.#alive();
         await file.sync();
         this.syncs++;
