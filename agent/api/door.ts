@@ -3,6 +3,7 @@ import type { Endpoint } from '#kernel';
 import { guardDoor } from './guard.ts';
 import { metricsPage } from './metrics.ts';
 import { ownRoutes } from './own.ts';
+import { page, pageHeaders } from './page.ts';
 import { stockRoutes } from './stock.ts';
 import type { ApiOptions } from './types.ts';
 
@@ -25,6 +26,7 @@ export async function openDoor(
   app.setNotFoundHandler((_, reply) => reply.code(404).send());
   if (options.stock !== 'off') app.register(stockRoutes(options), { prefix: '/api/v1' });
   app.register(ownRoutes(options, listening), { prefix: '/hypha/v1' });
+  app.get('/', async (_, reply) => reply.headers(pageHeaders).send(page));
   const metrics = metricsPage(options);
   app.get('/metrics', async (_, reply) => {
     const { type, text } = await metrics();

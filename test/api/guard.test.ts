@@ -73,6 +73,17 @@ test('with the token it is done', async (t) => {
   t.is(taken.status, 204);
 });
 
+test('the status page needs nothing from elsewhere, and may load nothing', async (t) => {
+  const { status, text, type } = await ask(agent, '/');
+  t.is(status, 200);
+  t.regex(type, /^text\/html/);
+  t.notRegex(text, /(src|href)\s*=|https?:\/\/|innerHTML/);
+  const script = /<script>([\s\S]*)<\/script>/.exec(text)?.[1] ?? '';
+  t.notThrows(() => new Function(script), 'its script is one');
+  for (const path of ['status', 'links', 'peers', 'ring/audit'])
+    t.is((await ask(agent, `/hypha/v1/${path}`)).status, 200, path);
+});
+
 test('the metrics of CONTRACT.md are there', async (t) => {
   const { status, text, type } = await ask(agent, '/metrics');
   t.is(status, 200);
