@@ -16,25 +16,29 @@ const heartbeat = seconds(15);
 export class EventHub {
   readonly #clock: Clock;
   readonly #streams = new Set<EventStream>();
+  readonly #listeners = new Set<EventStream>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  get listeners(): number {
-    return this.#streams.size;
-  }
-
   publish(event: AgentEvent): void {
-    if (this.#streams.size === 0) return;
+    if (this.#listeners.size === 0) return;
     const block = `event: ${event.kind}\ndata: ${JSON.stringify(event)}\n\n`;
-    for (const stream of this.#streams) stream.write(block);
+    for (const stream of this.#listeners) stream.write(block);
   }
 
-  /** Turns the reply into a stream of events. `api/busy` when too many listen already. */
-  follow(reply: FastifyReply): EventStream {
+  /** Turns the reply into a stream of what is published here. `api/busy` when there are too many streams. */
+  follow(reply: FastifyReply): void {
+    const stream = this.open(reply);
+    this.#listeners.add(stream);
+    stream.onClose(() => this.#listeners.delete(stream));
+  }
+
+  /** A stream of the caller's own events, under the same bound. */
+  open(reply: FastifyReply): EventStream {
     if (this.#streams.size >= limits.streams) {
-      throw new AgentError('api/busy', 'retry', `events: ${this.#streams.size} listeners already`);
+      throw new AgentError('api/busy', 'retry', `events: ${this.#streams.size} streams already`);
     }
     const stream = new EventStream(reply, this.#clock, () => this.#streams.delete(stream));
     this.#streams.add(stream);

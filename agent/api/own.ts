@@ -84,7 +84,7 @@ async function receive(options: ApiOptions, request: FastifyRequest<{ Querystrin
 async function follow(options: ApiOptions, request: FastifyRequest<{ Querystring: Query }>, reply: FastifyReply) {
   const { desk, events } = options;
   const topic = topicOf(request.query);
-  const stream = events.follow(reply);
+  const stream = events.open(reply);
   let leave = (): void => undefined;
   stream.onClose(() => leave());
   while (stream.isOpen) {

@@ -16,6 +16,8 @@ export interface Question {
   /** As it is, instead of JSON. */
   readonly raw?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** For a stream: leaves as soon as this has come. */
+  readonly until?: RegExp;
 }
 
 /** A request as a program makes it: any header can be set, Host too. */
@@ -40,8 +42,9 @@ export function ask(agent: RunningAgent, path: string, question: Question = {}):
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
         text += chunk;
+        if (question.until?.test(text)) response.destroy();
       });
-      response.once('end', () => {
+      response.once('close', () => {
         const type = response.headers['content-type'] ?? '';
         resolve({
           status: response.statusCode ?? 0,

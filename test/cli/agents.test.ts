@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import anyTest, { type TestFn } from 'ava';
 import { connectAsync } from 'mqtt';
+import { ask } from '../api/ask.ts';
 import { makeDirectory } from './hypha.ts';
 import { type Pair, startPair } from './pair.ts';
 
@@ -37,13 +38,26 @@ test.serial('a reading crosses: sensor, ring, overlay, ring, subscriber', async 
   await Promise.all([sensor.endAsync(), subscriber.endAsync()]);
 });
 
+test.serial('recv --follow shows every message and nothing else; events show the bus at work', async (t) => {
+  const following = pair.hub.follow(['recv', '--follow']);
+  const watching = ask(pair.gateway, '/hypha/v1/events', { until: /event: bus-acked/ });
+  t.is((await pair.gateway.hypha(['send', 'hub', 'one', '--wait'])).code, 0);
+  const sensor = await connectAsync(`mqtt://${pair.gateway.doors['mqtt']}`);
+  await sensor.publishAsync('plant/8', '1', { qos: 1 });
+  t.regex((await watching).text, /event: bus-sent\ndata: \{"kind":"bus-sent","lane":"normal","to":"hub"/);
+  t.is((await pair.gateway.hypha(['send', 'hub', 'two', '--wait'])).code, 0);
+  t.is(await following.said(/two\n/), 'one\ntwo\n');
+  following.end();
+  await sensor.endAsync();
+});
+
 test.serial('the audit adds up, in the running agent', async (t) => {
   const audit = await pair.gateway.hypha(['ring', 'audit', '--json']);
   t.is(audit.code, 0, audit.stderr);
   const { addsUp, lines } = JSON.parse(audit.stdout);
   t.true(addsUp);
   t.true(
-    lines.some((line: { cursor: string; accepted: number }) => line.cursor.startsWith('link/') && line.accepted === 1),
+    lines.some((line: { cursor: string; accepted: number }) => line.cursor.startsWith('link/') && line.accepted === 2),
   );
 });
 

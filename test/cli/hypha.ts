@@ -101,10 +101,35 @@ export class RunningAgent {
     return this.#ended;
   }
 
+  /** A command against this agent that goes on until it is ended. */
+  follow(args: readonly string[]): Following {
+    const child = start([...args, '--data', this.data], {});
+    process.once('exit', () => child.kill('SIGKILL'));
+    let text = '';
+    const said = (what: RegExp): Promise<string> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (what.test(text)) resolve(text);
+        };
+        child.stdout?.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+          look();
+        });
+        look();
+      });
+    return { said, end: () => void child.kill() };
+  }
+
   /** A command against this agent. */
   hypha(args: readonly string[], options: CallOptions = {}): Promise<Finished> {
     return hypha([...args, '--data', this.data, '--config', this.config], options);
   }
+}
+
+export interface Following {
+  /** All of stdout, once it matches. */
+  said(what: RegExp): Promise<string>;
+  end(): void;
 }
 
 export interface AgentPlace {
