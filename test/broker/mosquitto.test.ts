@@ -44,7 +44,7 @@ for (const version of ['311', '5'] as const) {
         output += chunk.toString();
       });
       t.teardown(() => child.kill());
-      return { ended: once(child, 'exit').then(() => output) };
+      return { ended: once(child, 'close').then(() => output) };
     };
     const first = subscribe(3);
     await until(() => at.broker.status.subscriptions === 1, 'the subscription');
