@@ -259,15 +259,10 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       this.#memory.become(arrival.memory);
       return { arrival, records: [], last: null };
     }
-    const entries = [...arrival.messages, ...arrival.memory.changes()];
-    const appended = this.#options.append(entries);
+    const appended = this.#options.append([...arrival.messages, ...arrival.memory.changes()]);
     if (!appended.ok) return appended.reason === 'too-large' ? 'too-large' : null;
     this.#remember(arrival.memory);
-    return {
-      arrival,
-      records: deliveredOf(arrival.messages, firstOf(appended.last, entries.length)),
-      last: appended.last,
-    };
+    return { arrival, records: deliveredOf(arrival.messages, appended.first), last: appended.last };
   }
 
   #remember(memory: StreamMemory): void {
@@ -389,9 +384,6 @@ interface Stored {
   readonly records: readonly Delivered[];
   readonly last: Sequence | null;
 }
-
-/** An append's entries have the last sequences of it: records of the ring's own may come before them. */
-const firstOf = (last: Sequence, entries: number): Sequence => sequence(last - entries + 1);
 
 function heldOf(session: Session): number {
   let held = 0;

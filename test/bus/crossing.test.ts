@@ -316,6 +316,24 @@ test('over a relay every record keeps its origin and its order, and loses a hop'
   t.is(hops.get(b.identity.publicKey), 7);
 });
 
+test('what is handed over lies in the ring under the sequence it was handed over with, however many origins are new', async (t) => {
+  const plans = line();
+  const scene = await serving(plans);
+  const [a, b, c] = [scene.agent('a'), scene.agent('b'), scene.agent('c')];
+  c.die('killed');
+  for (let life = 0; life < 4; life++) {
+    a.publish(2, 1, () => 'plant/1');
+    b.publish(2, 1, () => 'plant/2');
+    await scene.until(() => arrived(scene, 'b', 'a'), 10_000);
+    a.die('killed');
+    await start(scene, a);
+  }
+  await start(scene, c);
+  t.true(await scene.until(() => arrived(scene, 'c', 'a') && arrived(scene, 'c', 'b'), 20_000));
+  t.is(c.delivered, 16);
+  t.deepEqual(scene.ledger.misplaced('c'), []);
+});
+
 test('a sender in a crash loop sends the backlog of a hundred short lives once, however often it dies meanwhile', async (t) => {
   const scene = await serving();
   const [a, b] = [scene.agent('a'), scene.agent('b')];

@@ -4,7 +4,7 @@ import type { Identity } from '#crypto';
 import { identityOf } from '#crypto';
 import type { Disk, DiskFile, Env, Log, PublicKey } from '#kernel';
 import { milliseconds } from '#kernel';
-import type { AcceptRule, LinkRule, Links } from '#links';
+import type { AcceptRule, ArrivedMessage, LinkRule, Links } from '#links';
 import { createLinks } from '#links';
 import type { Overlay } from '#overlay';
 import { createOverlay } from '#overlay';
@@ -170,9 +170,7 @@ export class SimulatedAgent {
         links: plan.links,
         accepts: plan.accepts,
         contacts: this.#contacts,
-        deliver: (messages) => {
-          this.delivered += messages.length;
-        },
+        deliver: (messages) => this.#delivered(ring, messages),
       },
     );
     const port = {
@@ -191,6 +189,13 @@ export class SimulatedAgent {
     bus.start();
     await overlay.start();
     this.life = { host, ring, overlay, bus, links };
+  }
+
+  #delivered(ring: Ring, messages: readonly ArrivedMessage[]): void {
+    this.delivered += messages.length;
+    for (const { sequence, publication } of messages) {
+      this.#ledger.hand(this.plan.name, `${ring.epoch}/${sequence}`, idOf(publication.payload));
+    }
   }
 
   /** A reader of the whole ring, as an independent subscriber with a persistent session would be. */
@@ -221,6 +226,8 @@ export class SimulatedAgent {
 
 const bodyOf = (id: number, bytes: number): Uint8Array => Buffer.from(`\0${id}`.padEnd(bytes));
 
+const idOf = (text: Uint8Array): number => Number(Buffer.from(text).toString());
+
 const entryOf = ({ id, lane }: Published, topic: string, bodyBytes: number) =>
   ({
     kind: 'message',
@@ -237,7 +244,7 @@ const entryOf = ({ id, lane }: Published, topic: string, bodyBytes: number) =>
 const witnessed = (record: { epoch: string; sequence: number; body: Uint8Array; lane: Lane }) => ({
   place: `${record.epoch}/${record.sequence}`,
   sequence: record.sequence,
-  id: Number(Buffer.from(record.body.subarray(1)).toString()),
+  id: idOf(record.body.subarray(1)),
   lane: record.lane,
 });
 

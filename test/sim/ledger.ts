@@ -29,6 +29,8 @@ export interface Witnessed {
 export class Ledger {
   readonly #published: Published[] = [];
   readonly #rings = new Map<string, Map<string, Witnessed>>();
+  /** By ring: which reading the links were told to lie at which place. */
+  readonly #handed = new Map<string, Map<string, number>>();
 
   publish(at: string, lane: Lane): Published {
     const published = { id: this.#published.length + 1, lane, at, acknowledged: false, orphaned: false };
@@ -42,6 +44,19 @@ export class Ledger {
       throw new Error(`ring ${ring}: ${record.place} held reading ${known.id} and now ${record.id}`);
     }
     this.#ring(ring).set(record.place, record);
+  }
+
+  /** The links were handed this reading as the one at that place of the ring. */
+  hand(ring: string, place: string, id: number): void {
+    const known = this.#handed.get(ring) ?? new Map<string, number>();
+    this.#handed.set(ring, known.set(place, id));
+  }
+
+  /** Readings that were handed over under a place that holds another one, or none. */
+  misplaced(ring: string): string[] {
+    return [...(this.#handed.get(ring) ?? [])]
+      .filter(([place, id]) => this.#ring(ring).get(place)?.id !== id)
+      .map(([place, id]) => `${ring}: reading ${id} was handed over as ${place}, where it does not lie`);
   }
 
   /** Its agent has died: what it has not acknowledged by now it never will. */

@@ -121,7 +121,7 @@ function faultsOf(scene: AgentScene, duty: Duty): string[] {
   }
   const unshared = ledger.unshared(from, ring, origins);
   if (unshared > 0) faults.push(`${ring}: ${unshared} readings that are in ring ${from} are missing`);
-  return [...faults, ...accountFaults(scene, duty)];
+  return [...faults, ...ledger.misplaced(ring), ...accountFaults(scene, duty)];
 }
 
 /** accepted = delivered + dropped + pending, and what the far end counts is what it has. */
