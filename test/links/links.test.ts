@@ -87,6 +87,33 @@ test('the far topic carries the link’s prefix, and the accept rule sees it', a
   return undefined;
 });
 
+test('a link whose topics change at a restart carries the new ones, and what it owed of the old is refused by name', async (t) => {
+  const [planA, planB] = pair();
+  if (planA === undefined || planB === undefined) return t.fail();
+  const scene = new AgentScene(9, [{ ...planA, links: [linkTo('b', { topics: ['old/#', 'both'] })] }, planB]);
+  const [a, b] = scene.agents;
+  const up = async (agent = a): Promise<void> => {
+    await Promise.all([agent?.boot(), scene.until(() => (agent?.life ?? null) !== null, 5_000)]);
+  };
+  const accountOf = () => a?.life?.ring.cursors().find(({ name }) => name.startsWith('link/'))?.account;
+  await up();
+  for (const topic of ['old/1', 'new/1', 'both']) a?.publish(10, 1, () => topic);
+  await scene.run(100);
+  a?.die('killed');
+  a?.configure({ ...planA, links: [linkTo('b', { topics: ['new/#', 'both'] })] });
+  await up();
+  for (const topic of ['old/1', 'new/1', 'both']) a?.publish(10, 1, () => topic);
+  await up(b);
+  t.true(await scene.until(() => accountOf()?.matched === 40 && accountOf()?.pending === 0, 10_000));
+  await scene.run(1_000);
+  t.is(accountOf()?.settled, 30, 'both of before and after, new of after');
+  t.is(accountOf()?.dropped.refused, 10, 'old of before: no link takes it any more');
+  t.is(scene.ledger.found('b'), 30);
+  t.is(b?.life?.bus.inbound()[0]?.stored, 30);
+  t.deepEqual(scene.ledger.faults('b', ['a']), []);
+  return undefined;
+});
+
 test('a link that is no longer configured is swept: its cursor is gone and its backlog said aloud', async (t) => {
   const [planA, planB] = pair();
   if (planA === undefined || planB === undefined) return t.fail();
