@@ -12,7 +12,9 @@ export interface LogOptions {
 }
 
 export interface RealLog extends Log {
-  /** Writes what is buffered, before the process ends. */
+  /** Writes what is buffered, in order, and ends the log. Waits a second at most for a reader that stalls. */
+  close(): Promise<void>;
+  /** Writes what is buffered at once, for a process that dies now; a line that is being written may come after it. */
   flush(): void;
   /** Lines lost because nobody read them. */
   readonly lost: number;
@@ -27,7 +29,14 @@ export function realLog(options: LogOptions): RealLog {
   let lost = 0;
   out.on('drop', () => lost++);
   out.on('error', () => lost++);
-  const sink = options.format === 'json' ? out : { write: (line: string) => out.write(readable(line)) };
+  let closed = false;
+  const asWritten = options.format === 'json' ? (line: string) => line : readable;
+  const sink = {
+    write: (line: string) => {
+      if (closed) lost++;
+      else out.write(asWritten(line));
+    },
+  };
   const base = {
     level: options.level,
     base: null,
@@ -37,6 +46,10 @@ export function realLog(options: LogOptions): RealLog {
   };
   return {
     ...wrap(pino(base, sink)),
+    close: () => {
+      closed = true;
+      return close(out);
+    },
     flush: () => flush(out),
     get lost() {
       return lost;
@@ -54,6 +67,19 @@ function wrap(logger: Logger): Log {
     },
     with: (fields) => wrap(logger.child(fields)),
   };
+}
+
+const closeMs = 1_000;
+
+function close(out: { end(): void; once(event: 'close', listener: () => void): unknown }): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, closeMs);
+    out.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+    out.end();
+  });
 }
 
 /** A descriptor that was never ready or is gone has nothing left to write to. */

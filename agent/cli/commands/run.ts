@@ -21,7 +21,7 @@ export async function run(options: CommonOptions): Promise<void> {
     const agent = await compose(configuration, realEnv(log), { data: places.data, version });
     await serve(agent, places.data, log, stopped);
   } finally {
-    log.flush();
+    await log.close();
   }
 }
 
