@@ -1,6 +1,6 @@
 import { existsSync, globSync } from 'node:fs';
+import { AvaReader, type Tally } from './ava-reader.ts';
 import { checkSteps, report, root, runStep, runSteps, type Step } from './steps.ts';
-import { type Tally, TapReader } from './tap.ts';
 
 /**
  * Everything there is to run, for scripts/test: the check, ava's tests, then (not with `--quick`) the long tests, the fuzzer
@@ -20,12 +20,12 @@ console.log('# check');
 add({ ...(await runSteps(checkSteps())), skipped: 0 });
 
 console.log('# tests');
-add(await runTests('ava --tap'));
+add(await runTests('ava'));
 
 if (!quick) {
   console.log('# long tests, one at a time');
   if (globSync('test/**/*.long.test.ts', { cwd: root }).length > 0) {
-    add(await runTests("LONG_TESTS=1 ava --tap --concurrency 1 'test/**/*.long.test.ts'"));
+    add(await runTests("LONG_TESTS=1 ava --concurrency 1 'test/**/*.long.test.ts'"));
   }
   for (const step of longSteps) if (existsSync(`${root}${step.file}`)) add(await runWhole(step));
 }
@@ -43,7 +43,7 @@ function add(part: Tally): void {
 
 /** An ava run that exits with an error though no test failed counts as a failure. */
 async function runTests(command: string): Promise<Tally> {
-  const reader = new TapReader((line) => console.log(line));
+  const reader = new AvaReader((line) => console.log(line));
   const outcome = await runStep({ name: command, command }, (text) => reader.take(text));
   const tally = reader.end();
   if (!outcome.passed && tally.failed === 0) tally.failed++;
