@@ -1,3 +1,4 @@
+import { removedLinks } from '#links';
 import type { CursorAccount, Ring } from '#ring';
 
 /** Where every message that a reader of the ring was owed has gone. */
@@ -7,7 +8,13 @@ export interface AccountLine {
   readonly accepted: number;
   readonly delivered: number;
   readonly expired: number;
-  readonly dropped: { readonly full: number; readonly damaged: number; readonly refused: number };
+  /** `abandoned`: still owed to a link when it was taken out of the configuration. */
+  readonly dropped: {
+    readonly full: number;
+    readonly damaged: number;
+    readonly refused: number;
+    readonly abandoned: number;
+  };
   readonly pending: number;
   /** accepted = delivered + expired + dropped + pending */
   readonly addsUp: boolean;
@@ -18,21 +25,28 @@ export interface Account {
   readonly addsUp: boolean;
 }
 
-/** The account of every cursor of the ring (HOUSE.md: everything not delivered is accounted for). */
-export function accountOf(ring: Pick<Ring, 'cursors'>): Account {
-  const lines = ring.cursors().map(({ name, account }) => lineOf(name, account));
+/**
+ * The account of every cursor of the ring, and of those whose links are no longer configured (HOUSE.md: everything not
+ * delivered is accounted for).
+ */
+export function accountOf(ring: Pick<Ring, 'cursors' | 'states'>): Account {
+  const present = ring.cursors().map(({ name, account }) => lineOf(name, account, 0));
+  const past = removedLinks(ring).map(({ cursor, account, abandoned }) =>
+    lineOf(`${cursor} (removed)`, account, abandoned),
+  );
+  const lines = [...present, ...past];
   return { lines, addsUp: lines.every(({ addsUp }) => addsUp) };
 }
 
-function lineOf(cursor: string, { matched, settled, dropped, pending }: CursorAccount): AccountLine {
+function lineOf(cursor: string, { matched, settled, dropped, pending }: CursorAccount, abandoned: number): AccountLine {
   const { expired, full, damaged, refused } = dropped;
   return {
     cursor,
     accepted: matched,
     delivered: settled,
     expired,
-    dropped: { full, damaged, refused },
+    dropped: { full, damaged, refused, abandoned },
     pending,
-    addsUp: matched === settled + expired + full + damaged + refused + pending,
+    addsUp: matched === settled + expired + full + damaged + refused + abandoned + pending,
   };
 }

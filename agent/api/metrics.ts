@@ -105,6 +105,7 @@ function dropped({ ring, desk }: ApiOptions): readonly Sample[] {
     [{ reason: 'full' }, sum((line) => line.dropped.full)],
     [{ reason: 'damaged' }, sum((line) => line.dropped.damaged)],
     [{ reason: 'refused' }, sum((line) => line.dropped.refused)],
+    [{ reason: 'abandoned' }, sum((line) => line.dropped.abandoned)],
     [{ reason: 'expired' }, sum((line) => line.expired)],
     [{ reason: 'unknown-sender' }, desk.counters.unknownSender],
     [{ reason: 'inbox-full' }, desk.counters.inboxFull],

@@ -1,11 +1,12 @@
 import type { Bus, BusEvent, BusOptions, Delivered } from '#bus';
 import { decodeBody } from '#codec';
 import type { Env, PublicKey, Timer } from '#kernel';
-import { after, messageOf, seconds, topicMatches } from '#kernel';
-import type { Lane, Ring } from '#ring';
+import { after, isAgentError, messageOf, seconds, topicMatches } from '#kernel';
+import type { CursorAccount, Lane, Ring } from '#ring';
 import type { Flow } from './flow.ts';
 import { cursorPrefix, flowsOf, viewsOf } from './flow.ts';
 import { Gate } from './gate.ts';
+import { closing, type RemovedLink, removedLinks } from './removed.ts';
 import type { ArrivedMessage, LinkCounters, LinkState, Links, LinksOptions, LinkView } from './types.ts';
 
 export interface LinksPorts {
@@ -26,7 +27,7 @@ export function createLinks(ports: LinksPorts, options: LinksOptions): Links {
 
 class ConfiguredLinks implements Links {
   readonly port: BusOptions;
-  readonly counters: LinkCounters = { unreadable: 0, lost: 0, abandoned: 0 };
+  readonly #counts = { unreadable: 0, lost: 0 };
   readonly #ports: LinksPorts;
   readonly #options: LinksOptions;
   readonly #flows: readonly Flow[];
@@ -66,6 +67,15 @@ class ConfiguredLinks implements Links {
     this.#bus = null;
   }
 
+  get counters(): LinkCounters {
+    const abandoned = this.removed().reduce((sum, link) => sum + link.abandoned, 0);
+    return { ...this.#counts, abandoned };
+  }
+
+  removed(): readonly RemovedLink[] {
+    return removedLinks(this.#ports.ring);
+  }
+
   views(): readonly LinkView[] {
     return this.#views;
   }
@@ -89,15 +99,31 @@ class ConfiguredLinks implements Links {
     return taking.length > 0 && taking.every((rule) => rule.qos0 === 'pass');
   }
 
-  /** A link that is no longer configured owes nothing more: what was pending counts as refused, and is said aloud. */
+  /** A link that is no longer configured owes nothing more: its account is closed, and what was pending said aloud. */
   #sweep(): void {
     const { ring, env } = this.#ports;
     const owned = new Set(this.#flows.map((flow) => flow.cursor));
     for (const { name, open, account } of ring.cursors()) {
       if (!name.startsWith(cursorPrefix) || owned.has(name) || open) continue;
-      this.counters.abandoned += account.pending;
-      env.log.warn('link-removed', { cursor: name, abandonedRecords: account.pending });
+      const removed = this.#remove(name, account);
+      if (removed) env.log.warn('link-removed', { cursor: name, abandonedRecords: account.pending });
+      else env.log.warn('link-removal-put-off', { cursor: name });
+    }
+  }
+
+  /** Account and removal are staged together, so that they become durable together. False: at the next start. */
+  #remove(name: string, account: CursorAccount): boolean {
+    const { ring } = this.#ports;
+    const close = closing(ring, name, account);
+    const before = ring.state(close.key) ?? null;
+    if (!ring.append([close]).ok) return false;
+    try {
       ring.cursor({ name, filters: [], except: null, from: 'now' }).remove();
+      return true;
+    } catch (error) {
+      if (!isAgentError(error)) throw error;
+      ring.append([{ ...close, value: before }]);
+      return false;
     }
   }
 
@@ -114,14 +140,14 @@ class ConfiguredLinks implements Links {
     try {
       return decodeBody(body);
     } catch (error) {
-      this.counters.unreadable++;
+      this.#counts.unreadable++;
       this.#ports.env.log.debug('unreadable-body', () => ({ why: messageOf(error) }));
       return null;
     }
   }
 
   #gap(from: PublicKey, lane: Lane, count: number, reason: string): void {
-    this.counters.lost += count;
+    this.#counts.lost += count;
     this.#ports.env.log.warn('records-lost', { from, lane: laneNames[lane], count, reason });
   }
 

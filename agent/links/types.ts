@@ -2,6 +2,7 @@ import type { Bus, BusOptions } from '#bus';
 import type { Publication } from '#codec';
 import type { PublicKey, Sequence } from '#kernel';
 import type { Lane } from '#ring';
+import type { RemovedLink } from './removed.ts';
 
 /** A `[[link]]`: which topics go to which contact. */
 export interface LinkRule {
@@ -49,11 +50,11 @@ export interface LinkState {
 
 export interface LinkCounters {
   /** Records that came in with a body that is no publication; stored, but handed to nobody. */
-  unreadable: number;
+  readonly unreadable: number;
   /** Records lost on the way to here, as the far ends say. */
-  lost: number;
-  /** Records that were still owed to links that are no longer configured. */
-  abandoned: number;
+  readonly lost: number;
+  /** Records that were still owed to links that are no longer configured, over all lives of this ring. */
+  readonly abandoned: number;
 }
 
 export interface ArrivedMessage {
@@ -81,5 +82,7 @@ export interface Links {
   state(view: LinkView): LinkState;
   /** True when every link that takes this topic lets QoS 0 pass unstored. */
   passesQos0(topic: string): boolean;
-  readonly counters: Readonly<LinkCounters>;
+  /** The closing accounts of links that are no longer configured. */
+  removed(): readonly RemovedLink[];
+  readonly counters: LinkCounters;
 }

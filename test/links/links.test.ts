@@ -1,8 +1,11 @@
 import test from 'ava';
+import { accountOf } from '#api';
 import type { PublicKey } from '#kernel';
 import { cursorOf, flowsOf, viewsOf } from '../../agent/links/flow.ts';
 import { Gate } from '../../agent/links/gate.ts';
+import { closing, removedLimit, removedLinks } from '../../agent/links/removed.ts';
 import { keyA, keyB, keyC } from '../bus/samples.ts';
+import type { SimulatedAgent } from '../sim/agent.ts';
 import { AgentScene, linkTo, pair } from '../sim/scene.ts';
 
 const contacts = new Map<string, PublicKey>([
@@ -114,24 +117,97 @@ test('a link whose topics change at a restart carries the new ones, and what it 
   return undefined;
 });
 
-test('a link that is no longer configured is swept: its cursor is gone and its backlog said aloud', async (t) => {
+/** All that links have ever been owed here, whatever has become of it. */
+function owed(agent: SimulatedAgent): Record<'matched' | 'delivered' | 'abandoned' | 'pending', number> {
+  const sum = { matched: 0, delivered: 0, abandoned: 0, pending: 0 };
+  for (const { name, account } of agent.life?.ring.cursors() ?? []) {
+    if (!name.startsWith('link/')) continue;
+    sum.matched += account.matched;
+    sum.delivered += account.settled;
+    sum.pending += account.pending;
+  }
+  for (const { account, abandoned } of agent.life?.links.removed() ?? []) {
+    sum.matched += account.matched;
+    sum.delivered += account.settled;
+    sum.abandoned += abandoned;
+  }
+  return sum;
+}
+
+const alive = (scene: AgentScene, agent: SimulatedAgent) =>
+  Promise.all([agent.boot(), scene.until(() => agent.life !== null, 5_000)]);
+
+test('a link that is no longer configured is swept, and its account is kept for ever, whenever the power fails', async (t) => {
+  for (let cutAt = 1; cutAt <= 24; cutAt++) {
+    const [planA, planB] = pair();
+    if (planA === undefined || planB === undefined) return t.fail();
+    const scene = new AgentScene(8, [planA, planB]);
+    const a = scene.agent('a');
+    const b = scene.agent('b');
+    await Promise.all([alive(scene, a), alive(scene, b)]);
+    a.publish(15, 1, () => 'plant/1');
+    await scene.until(() => owed(a).delivered === 15, 10_000);
+    b.die('killed');
+    a.publish(25, 1, () => 'plant/1');
+    await scene.run(2_000);
+    a.die('killed');
+    a.configure({ ...planA, links: [] });
+    const cut = a.disk.operations + cutAt;
+    a.disk.onOperation = (_, __, number) => {
+      if (number === cut) scene.world.plan(0, () => a.die('power'));
+    };
+    const booted = a.boot();
+    await scene.run(3_000);
+    a.disk.onOperation = null;
+    a.die('power');
+    booted.catch(() => t.fail());
+    await alive(scene, a);
+    await scene.run(1_000);
+    t.deepEqual(owed(a), { matched: 40, delivered: 15, abandoned: 25, pending: 0 }, `cut at operation ${cutAt}`);
+    t.is(a.life?.links.counters.abandoned, 25);
+    t.true(a.life !== null && accountOf(a.life.ring).addsUp);
+    t.deepEqual(
+      a.life?.ring.cursors().filter(({ name }) => name.startsWith('link/')),
+      [],
+    );
+  }
+  return undefined;
+});
+
+test('the accounts of links to one contact that come and go add up', async (t) => {
   const [planA, planB] = pair();
   if (planA === undefined || planB === undefined) return t.fail();
-  const scene = new AgentScene(8, [planA, planB]);
-  const [a] = scene.agents;
-  const up = async (): Promise<void> => {
-    await Promise.all([a?.boot(), scene.until(() => (a?.life ?? null) !== null, 5_000)]);
-  };
-  await up();
-  a?.publish(25, 1, () => 'plant/1');
-  await scene.run(100);
-  a?.die('killed');
-  a?.configure({ ...planA, links: [] });
-  await up();
-  t.is(a?.life?.links.counters.abandoned, 25);
-  t.deepEqual(
-    a?.life?.ring.cursors().filter(({ name }) => name.startsWith('link/')),
-    [],
-  );
+  const scene = new AgentScene(10, [planA, planB]);
+  const a = scene.agent('a');
+  for (let round = 1; round <= 3; round++) {
+    a.configure(planA);
+    await alive(scene, a);
+    a.publish(10, 1, () => 'plant/1');
+    await scene.run(100);
+    a.die('killed');
+    a.configure({ ...planA, links: [] });
+    await alive(scene, a);
+    t.deepEqual(owed(a), { matched: 10 * round, delivered: 0, abandoned: 10 * round, pending: 0 });
+    t.is(a.life?.links.removed().length, 1);
+    a.die('killed');
+  }
   return undefined;
+});
+
+test('closed accounts are bounded: those of many contacts are added up in one', (t) => {
+  const states = new Map<string, Uint8Array>();
+  const ring = { states: (prefix: string) => [...states].filter(([key]) => key.startsWith(prefix)) };
+  const account = { matched: 7, settled: 2, dropped: { full: 1, damaged: 0, expired: 0, refused: 1 }, pending: 3 };
+  for (let contact = 0; contact < removedLimit + 50; contact++) {
+    const name = `link/${contact.toString(16).padStart(64, '0')}/1`;
+    const { key, value } = closing(ring, name, account);
+    if (value !== null) states.set(key, value);
+  }
+  const kept = removedLinks(ring);
+  t.is(kept.length, removedLimit + 1);
+  t.is(kept.find(({ cursor }) => cursor === 'link/others')?.abandoned, 150);
+  t.is(
+    kept.reduce((sum, link) => sum + link.account.matched, 0),
+    7 * (removedLimit + 50),
+  );
 });

@@ -37,11 +37,12 @@ function accountTable({ lines }: Audit): string {
     dropped.full,
     dropped.damaged,
     dropped.refused,
+    dropped.abandoned,
     pending,
     addsUp ? 'yes' : 'NO',
   ]);
   return table(
-    ['READER', 'ACCEPTED', 'DELIVERED', 'EXPIRED', 'FULL', 'DAMAGED', 'REFUSED', 'PENDING', 'ADDS UP'],
+    ['READER', 'ACCEPTED', 'DELIVERED', 'EXPIRED', 'FULL', 'DAMAGED', 'REFUSED', 'ABANDONED', 'PENDING', 'ADDS UP'],
     rows,
   );
 }

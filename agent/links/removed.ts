@@ -1,0 +1,60 @@
+import { constant, isRefusal, layout, u8, u64 } from '#codec';
+import type { CursorAccount, Ring, StateChange } from '#ring';
+import { cursorPrefix } from './flow.ts';
+
+/** The closing account of a cursor whose links are no longer configured; `abandoned` was pending, and nobody will send it. */
+export interface RemovedLink {
+  /** The cursor's name, or `link/others`. */
+  readonly cursor: string;
+  readonly account: CursorAccount;
+  readonly abandoned: number;
+}
+
+export const removedPrefix = 'links/removed/';
+/** Kept apart, each 65 bytes; those of later contacts are added up in one. */
+export const removedLimit = 256;
+const others = 'others';
+
+/** In the ring as `links/removed/<contact>/<lane>`. */
+const removedLayout = layout('links.removed', {
+  version: constant(u8, 1),
+  matched: u64,
+  settled: u64,
+  full: u64,
+  damaged: u64,
+  expired: u64,
+  refused: u64,
+  abandoned: u64,
+});
+
+/** What links that are gone have come to, over all lives of this ring: so that its account still adds up. */
+export function removedLinks(ring: Pick<Ring, 'states'>): RemovedLink[] {
+  const found: RemovedLink[] = [];
+  for (const [key, value] of ring.states(removedPrefix)) {
+    const kept = removedLayout.decode(value);
+    if (isRefusal(kept)) continue;
+    const { matched, settled, full, damaged, expired, refused, abandoned } = kept;
+    const account = { matched, settled, dropped: { full, damaged, expired, refused }, pending: 0 };
+    found.push({ cursor: cursorPrefix + key.slice(removedPrefix.length), account, abandoned });
+  }
+  return found;
+}
+
+/** The entry that closes a cursor's account, added to what earlier cursors of the same name came to. */
+export function closing(ring: Pick<Ring, 'states'>, cursor: string, account: CursorAccount): StateChange {
+  const known = removedLinks(ring);
+  const full = known.length >= removedLimit && !known.some((one) => one.cursor === cursor);
+  const name = full ? others : cursor.slice(cursorPrefix.length);
+  const before = known.find((one) => one.cursor === cursorPrefix + name);
+  const { dropped } = account;
+  const value = removedLayout.encode({
+    matched: account.matched + (before?.account.matched ?? 0),
+    settled: account.settled + (before?.account.settled ?? 0),
+    full: dropped.full + (before?.account.dropped.full ?? 0),
+    damaged: dropped.damaged + (before?.account.dropped.damaged ?? 0),
+    expired: dropped.expired + (before?.account.dropped.expired ?? 0),
+    refused: dropped.refused + (before?.account.dropped.refused ?? 0),
+    abandoned: account.pending + (before?.abandoned ?? 0),
+  });
+  return { kind: 'state', key: removedPrefix + name, value };
+}
