@@ -58,6 +58,10 @@ export class Stock {
     throw new Error('the stock daemon does not answer');
   }
 
+  get pid(): number {
+    return this.#child?.pid ?? 0;
+  }
+
   /** SIGKILL; its key and ports stay for `run`. */
   async kill(): Promise<void> {
     const child = this.#child;

@@ -4,12 +4,15 @@ import { identityOf } from '#crypto';
 import { parsePublicKey } from '#kernel';
 import { Ours } from '../../../test/interop/ours.ts';
 import { Stock } from '../../../test/interop/stock.ts';
+import { cpuUsOf, sum, type Usage, usageOf } from './usage.ts';
 
 /** Two nodes joined by one TCP link on loopback, each in a process of its own. */
 export interface Contender {
   readonly name: string;
   /** Sends one message and resolves when it has arrived: acknowledged (ours), taken at the far end (stock). */
   cross(payload: Uint8Array): Promise<void>;
+  /** What both nodes have used so far. */
+  usage(): Promise<Usage>;
   stop(): Promise<void>;
 }
 
@@ -17,7 +20,7 @@ export interface Contender {
 export async function ourPair(): Promise<Contender> {
   const program = new URL('far.ts', import.meta.url).pathname;
   const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
-  const { endpoint, publicKey } = JSON.parse(await firstLine(child));
+  const { endpoint, publicKey } = JSON.parse(await nextLine(child));
   const key = parsePublicKey(publicKey);
   if (key === null) throw new Error('far agent: no public key');
   const port = Number(new URL(endpoint.replace('tcp:', 'http:')).port);
@@ -27,6 +30,11 @@ export async function ourPair(): Promise<Contender> {
     cross: async (payload) => {
       const ended = await near.send(key, payload).ended;
       if (ended !== 'received') throw new Error(`message: ${ended}, wanted received`);
+    },
+    usage: async () => {
+      const line = nextLine(child);
+      child.stdin.write('\n');
+      return sum(usageOf(near.overlay), JSON.parse(await line));
     },
     stop: async () => {
       if (process.env['BENCH_COUNTERS'] !== undefined) console.error(near.overlay.counters);
@@ -50,6 +58,7 @@ export async function stockPair(): Promise<Contender> {
       await near.push(publicKey, payload);
       if ((await popped) === null) throw new Error('message: not popped');
     },
+    usage: () => Promise.resolve({ cpuUs: cpuUsOf(near.pid) + cpuUsOf(far.pid), aeads: null }),
     stop: async () => {
       await near.stop();
       await far.stop();
@@ -57,14 +66,18 @@ export async function stockPair(): Promise<Contender> {
   };
 }
 
-function firstLine(child: ChildProcess): Promise<string> {
+function nextLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';
-    child.once('exit', () => reject(new Error('the far agent ended early')));
-    child.stdout?.on('data', (bytes: Buffer) => {
+    const ended = (): void => reject(new Error('the far agent ended early'));
+    const heard = (bytes: Buffer): void => {
       text += bytes.toString();
-      const end = text.indexOf('\n');
-      if (end >= 0) resolve(text.slice(0, end));
-    });
+      if (!text.endsWith('\n')) return;
+      child.off('exit', ended);
+      child.stdout?.off('data', heard);
+      resolve(text);
+    };
+    child.once('exit', ended);
+    child.stdout?.on('data', heard);
   });
 }

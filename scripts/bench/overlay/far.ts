@@ -1,12 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { Ours } from '../../../test/interop/ours.ts';
+import { usageOf } from './usage.ts';
 
-/** The far agent of `bench overlay`: listens, says where and who it is in one line, ends when its input does. */
+/**
+ * The far agent of `bench overlay`: listens, says where and who it is in one line, answers every line with what it has used
+ * so far, ends when its input does.
+ */
 const far = await Ours.start(randomBytes(32), []);
 far.keeps = false;
-process.stdout.write(`${JSON.stringify({ endpoint: far.endpoint, publicKey: far.publicKey })}\n`);
-process.stdin.resume();
+say({ endpoint: far.endpoint, publicKey: far.publicKey });
+process.stdin.on('data', () => say(usageOf(far.overlay)));
 process.stdin.once('end', () => {
   if (process.env['BENCH_COUNTERS'] !== undefined) console.error(far.overlay.counters);
   process.exit(0);
 });
+
+function say(what: object): void {
+  process.stdout.write(`${JSON.stringify(what)}\n`);
+}
