@@ -1,10 +1,10 @@
-import type { Epoch, Sequence } from '#kernel';
+import type { Clock, Epoch, Sequence } from '#kernel';
 import type { Committer } from './committer.ts';
 import { batchHeaderBytes, recordHeaderBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import { encodeOrigin, type Origins } from './origins.ts';
-import type { Interests, Position } from './position.ts';
-import { provenanceBytes, type RecordMeta, recordKind, type StoredProvenance } from './record.ts';
+import type { Interests, KnownTopic, Position } from './position.ts';
+import { messageFlags, provenanceBytes, type RecordKind, recordKind, type StoredProvenance } from './record.ts';
 import type { State } from './state.ts';
 import type { Appended, Entry, NewMessage, Provenance, StateChange } from './types.ts';
 
@@ -12,6 +12,7 @@ const nothing = new Uint8Array(0);
 const originRecordBytes = 46 + recordHeaderBytes;
 
 export interface AppenderOptions {
+  readonly clock: Clock;
   readonly committer: Committer;
   readonly log: Log;
   readonly state: State;
@@ -21,21 +22,26 @@ export interface AppenderOptions {
   readonly ringTime: () => number;
 }
 
-export const plainMeta = (kind: RecordMeta['kind'], born: number): RecordMeta => ({
-  kind,
-  qos: 0,
-  retain: false,
-  latest: 'none',
-  lane: 0,
-  born,
-  provenance: null,
-});
+type Refused = Extract<Appended, { ok: false }>;
+const full: Refused = { ok: false, reason: 'full' };
+const stalled: Refused = { ok: false, reason: 'stalled' };
+const tooLarge: Refused = { ok: false, reason: 'too-large' };
 
-/** Puts entries into the stage: sizes and limits first, so that it is all of them or none. */
+/**
+ * Puts entries into the stage: sizes and limits first, so that it is all of them or none. This is the hot path: no
+ * object is made per record but the answer, a topic is looked up once, the clock is read once a tick.
+ */
 export class Appender {
   readonly #options: AppenderOptions;
-  /** Ring time, read once an append. */
-  #now = 0;
+  /** Ring time of this tick; negative when it is to be read again. */
+  #now = -1;
+  // What the entries at hand add up to.
+  #bytes = 0;
+  #growth = 0;
+  #named = 0;
+  #messages = 0;
+  /** The topic of each entry at hand; null for a change of state. */
+  readonly #topics: (KnownTopic | null)[] = [];
 
   constructor(options: AppenderOptions) {
     this.#options = options;
@@ -44,15 +50,14 @@ export class Appender {
   append(entries: readonly Entry[]): Appended {
     const { committer, log } = this.#options;
     const refusal = this.#refusal(entries);
-    if (refusal !== null) return { ok: false, reason: refusal };
+    if (refusal !== null) return refusal;
     if (committer.stage.length >= log.geometry.stageBytes) committer.commit();
-    // Origins first, so that the entries' own sequences follow one another.
-    for (const entry of entries)
-      if (entry.kind === 'message' && entry.provenance !== null) this.#store(entry.provenance);
+    if (this.#now < 0) this.#readTime();
+    if (this.#named > 0) this.#stageOrigins(entries);
     const first = committer.stage.last + 1;
-    this.#now = this.#options.ringTime();
-    for (const entry of entries) {
-      if (entry.kind === 'message') this.#message(entry);
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index] as Entry;
+      if (entry.kind === 'message') this.#message(entry, this.#topics[index] as KnownTopic);
       else this.#change(entry);
     }
     const last = committer.stage.last;
@@ -61,95 +66,105 @@ export class Appender {
   }
 
   /** A record of the ring's own; null when the stage can take no more until the disk does. */
-  control(kind: RecordMeta['kind'], name: Uint8Array, body: Uint8Array): number | null {
+  control(kind: RecordKind, name: Uint8Array, body: Uint8Array): number | null {
     const { committer, log, ringTime } = this.#options;
     const size = recordHeaderBytes + name.length + body.length;
     if (committer.stage.length + size > log.geometry.largestBatch) return null;
     committer.stage.reserve(size);
-    return committer.stage.add(plainMeta(kind, ringTime()), name, body);
+    return committer.stage.add(kind, 0, 0, ringTime(), null, name, body);
   }
 
-  #refusal(entries: readonly Entry[]): 'full' | 'stalled' | 'too-large' | null {
-    const { committer, log } = this.#options;
+  #readTime(): void {
+    const { clock, ringTime } = this.#options;
+    this.#now = ringTime();
+    clock.soon(() => {
+      this.#now = -1;
+    });
+  }
+
+  /** Origins first, so that the entries' own sequences follow one another. */
+  #stageOrigins(entries: readonly Entry[]): void {
+    for (const entry of entries)
+      if (entry.kind === 'message' && entry.provenance !== null) this.#store(entry.provenance);
+  }
+
+  #refusal(entries: readonly Entry[]): Refused | null {
+    const { committer, log, state, origins } = this.#options;
     const { geometry } = log;
-    let bytes = 0;
-    let messages = false;
-    for (const entry of entries) {
-      bytes += this.#sizeOf(entry);
-      if (entry.kind === 'message') messages = true;
-    }
-    if (bytes + batchHeaderBytes > geometry.largestBatch) return 'too-large';
-    const state = this.#stateRefusal(entries);
-    if (state !== null) return state;
+    this.#measure(entries);
+    const bytes = this.#bytes;
+    if (bytes + batchHeaderBytes > geometry.largestBatch || this.#growth > state.limitBytes) return tooLarge;
+    if (this.#growth > 0 && !state.fits(this.#growth)) return full;
+    if (this.#named > 0 && !origins.hasRoom(this.#named, log.segments[0]?.first ?? 0)) return full;
     // A stage that is under way leaves the other to fill; when that is full too, the disk is slower than its users.
     const { stage } = committer;
-    const limit = messages ? geometry.stageBytes : geometry.largestBatch;
+    const limit = this.#messages > 0 ? geometry.stageBytes : geometry.largestBatch;
     if (stage.length + bytes > limit && !stage.isEmpty) {
-      if (committer.writing) return 'stalled';
+      if (committer.writing) return stalled;
       committer.commit();
     }
-    if (messages && !log.admits(committer.stage.length + bytes)) return 'full';
+    if (this.#messages > 0 && !log.admits(committer.stage.length + bytes)) return full;
     committer.stage.reserve(bytes);
     return null;
   }
 
-  #sizeOf(entry: Entry): number {
-    if (entry.kind === 'state') {
-      return recordHeaderBytes + Buffer.byteLength(entry.key) + (entry.value?.length ?? 0);
-    }
-    const provenance = entry.provenance === null ? 0 : provenanceBytes + 2 * originRecordBytes;
-    return recordHeaderBytes + this.#options.interests.topic(entry.topic).bytes.length + entry.body.length + provenance;
-  }
-
-  #stateRefusal(entries: readonly Entry[]): 'full' | 'too-large' | null {
-    const { state, origins, log } = this.#options;
-    let growth = 0;
-    let named = 0;
-    for (const entry of entries) {
-      if (entry.kind === 'state') growth += state.growth(entry.key, entry.value);
+  #measure(entries: readonly Entry[]): void {
+    this.#bytes = 0;
+    this.#growth = 0;
+    this.#named = 0;
+    this.#messages = 0;
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index] as Entry;
+      if (entry.kind === 'message') this.#topics[index] = this.#measureMessage(entry);
       else {
-        if (entry.latest === 'set') growth += state.retainedGrowth(entry.topic, entry.body);
-        if (entry.provenance !== null) named += 2;
+        this.#topics[index] = null;
+        this.#bytes += recordHeaderBytes + Buffer.byteLength(entry.key) + (entry.value?.length ?? 0);
+        this.#growth += this.#options.state.growth(entry.key, entry.value);
       }
     }
-    if (growth > state.limitBytes) return 'too-large';
-    if (growth > 0 && !state.fits(growth)) return 'full';
-    return named === 0 || origins.hasRoom(named, log.segments[0]?.first ?? 0) ? null : 'full';
   }
 
-  #message(message: NewMessage): void {
-    const { committer, interests, state, origins, epoch } = this.#options;
-    const { qos, retain, latest, lane, body, topic } = message;
-    const provenance = message.provenance === null ? null : this.#store(message.provenance);
-    const { stage } = committer;
-    const born = Math.max(0, this.#now - Math.round(message.age));
+  #measureMessage(message: NewMessage): KnownTopic {
+    const { interests, state } = this.#options;
+    const { topic, body, latest, provenance } = message;
     const known = interests.topic(topic);
-    const sequence = stage.add(
-      { kind: recordKind.message, qos, retain, latest, lane, born, provenance },
-      known.bytes,
-      body,
-    );
+    this.#messages++;
+    this.#bytes += recordHeaderBytes + known.bytes.length + body.length;
+    if (provenance !== null) {
+      this.#bytes += provenanceBytes + 2 * originRecordBytes;
+      this.#named += 2;
+    }
+    if (latest === 'set') this.#growth += state.retainedGrowth(topic, body);
+    return known;
+  }
+
+  #message(message: NewMessage, known: KnownTopic): void {
+    const { committer, origins } = this.#options;
+    const { stage } = committer;
+    const provenance = message.provenance === null ? null : this.#store(message.provenance);
+    const born = Math.max(0, this.#now - Math.round(message.age));
+    const flags = messageFlags(message.qos, message.retain, message.latest);
+    const sequence = stage.add(recordKind.message, flags, message.lane, born, provenance, known.bytes, message.body);
     if (provenance !== null) origins.use(provenance, sequence);
-    for (const position of known.positions) if (isFor(position, message.provenance)) stage.matched(position);
-    if (latest === 'none') return;
-    const kept = {
-      sequence,
-      epoch,
-      topic,
-      lane,
-      qos,
-      retain,
-      body: copyOf(body),
-      provenance: message.provenance,
-      born,
-    };
-    state.retain(topic, latest === 'set' ? kept : null);
+    const { positions } = known;
+    for (let index = 0; index < positions.length; index++) {
+      const position = positions[index] as Position;
+      if (isFor(position, message.provenance)) stage.matched(position);
+    }
+    if (message.latest !== 'none') this.#retain(message, sequence, born);
+  }
+
+  #retain(message: NewMessage, sequence: number, born: number): void {
+    const { state, epoch } = this.#options;
+    const { topic, lane, qos, retain, body, provenance } = message;
+    const kept = { sequence, epoch, topic, lane, qos, retain, body: copyOf(body), provenance, born };
+    state.retain(topic, message.latest === 'set' ? kept : null);
   }
 
   #change(change: StateChange): void {
-    const { committer, state, ringTime } = this.#options;
+    const { committer, state } = this.#options;
     const kind = change.value === null ? recordKind.delete : recordKind.put;
-    committer.stage.add(plainMeta(kind, ringTime()), Buffer.from(change.key), change.value ?? nothing);
+    committer.stage.add(kind, 0, 0, this.#now, null, Buffer.from(change.key), change.value ?? nothing);
     state.set(change.key, change.value === null ? null : copyOf(change.value));
   }
 
@@ -160,10 +175,10 @@ export class Appender {
   }
 
   #number(key: Provenance['origin'], epoch?: Epoch): number {
-    const { origins, committer, ringTime } = this.#options;
+    const { origins, committer } = this.#options;
     const { origin, isNew } = origins.number(key, epoch);
     if (isNew) {
-      origin.lastUsed = committer.stage.add(plainMeta(recordKind.origin, ringTime()), nothing, encodeOrigin(origin));
+      origin.lastUsed = committer.stage.add(recordKind.origin, 0, 0, this.#now, null, nothing, encodeOrigin(origin));
     }
     return origin.id;
   }

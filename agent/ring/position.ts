@@ -137,23 +137,37 @@ export interface KnownTopic {
 export class Interests {
   readonly #index = new TopicIndex<Position>();
   readonly #cache = new Map<string, KnownTopic>();
+  /** The topic asked for last is likely to be asked for again. */
+  #lastTopic = '';
+  #last: KnownTopic | null = null;
 
   add(position: Position): void {
     for (const filter of position.filters) this.#index.add(filter, position);
-    this.#cache.clear();
+    this.#forget();
   }
 
   remove(position: Position): void {
     for (const filter of position.filters) this.#index.remove(filter, position);
-    this.#cache.clear();
+    this.#forget();
   }
 
   topic(topic: string): KnownTopic {
-    const known = this.#cache.get(topic);
-    if (known !== undefined) return known;
+    if (this.#last !== null && topic === this.#lastTopic) return this.#last;
+    const found = this.#cache.get(topic) ?? this.#lookUp(topic);
+    this.#lastTopic = topic;
+    this.#last = found;
+    return found;
+  }
+
+  #lookUp(topic: string): KnownTopic {
     if (this.#cache.size >= topicCacheLimit) this.#cache.clear();
     const found = { bytes: Buffer.from(topic), positions: [...this.#index.match(topic)] };
     this.#cache.set(topic, found);
     return found;
+  }
+
+  #forget(): void {
+    this.#cache.clear();
+    this.#last = null;
   }
 }

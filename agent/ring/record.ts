@@ -30,47 +30,42 @@ export interface StoredRecord {
   readonly body: Buffer;
 }
 
-export interface RecordMeta {
-  readonly kind: RecordKind;
-  readonly qos: 0 | 1 | 2;
-  readonly retain: boolean;
-  readonly latest: 'none' | 'set' | 'clear';
-  readonly lane: Lane;
-  readonly born: number;
-  readonly provenance: StoredProvenance | null;
-}
-
 export const recordSize = (nameBytes: number, bodyBytes: number, provenance: boolean): number =>
   recordHeaderBytes + (provenance ? provenanceBytes : 0) + nameBytes + bodyBytes;
 
-/** Writes one record at `at`; returns its end. The caller has made room. */
+/** Names are short: up to here a loop is quicker than a call of `set`. */
+const shortBytes = 32;
+
+/** Writes one record at `at`; returns its end. The caller has made room. Parts one by one: an object each would be made a record. */
 export function writeRecord(
   bytes: Uint8Array,
   view: DataView,
   at: number,
-  meta: RecordMeta,
+  kind: RecordKind,
+  flags: number,
+  lane: Lane,
+  born: number,
+  provenance: StoredProvenance | null,
   name: Uint8Array,
   body: Uint8Array,
 ): number {
-  const { provenance } = meta;
   const length = recordSize(name.length, body.length, provenance !== null);
   view.setUint32(at, length, true);
-  view.setUint8(at + 4, meta.kind);
-  view.setUint8(at + 5, flagsOf(meta));
-  view.setUint8(at + 6, meta.lane);
-  view.setUint8(at + 7, 0);
+  view.setUint32(at + 4, kind | ((provenance === null ? flags : flags | 32) << 8) | (lane << 16), true);
   view.setUint16(at + 8, name.length, true);
-  putUint48(view, at + 10, meta.born);
+  putUint48(view, at + 10, born);
   let next = at + recordHeaderBytes;
   if (provenance !== null) next = writeProvenance(view, next, provenance);
-  bytes.set(name, next);
+  if (name.length > shortBytes) bytes.set(name, next);
+  else for (let index = 0; index < name.length; index++) bytes[next + index] = name[index] as number;
   bytes.set(body, next + name.length);
   return at + length;
 }
 
-function flagsOf(meta: RecordMeta): number {
-  const latest = meta.latest === 'none' ? 0 : meta.latest === 'set' ? 1 : 2;
-  return meta.qos | (meta.retain ? 4 : 0) | (latest << 3) | (meta.provenance === null ? 0 : 32);
+/** Everything in a message's flags but that it has provenance. */
+export function messageFlags(qos: 0 | 1 | 2, retain: boolean, latest: 'none' | 'set' | 'clear'): number {
+  const mark = latest === 'none' ? 0 : latest === 'set' ? 8 : 16;
+  return qos | (retain ? 4 : 0) | mark;
 }
 
 function writeProvenance(view: DataView, at: number, provenance: StoredProvenance): number {

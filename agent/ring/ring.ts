@@ -255,6 +255,7 @@ export class DiskRing implements Ring {
   #makeAppender(): Appender {
     const { state, origins } = this.#parts;
     return new Appender({
+      clock: this.#clock,
       committer: this.#committer,
       log: this.#log,
       state,

@@ -1,7 +1,9 @@
+import { pageBytes } from '#kernel';
 import type { Snapshot } from './checkpoint.ts';
 import { batchHeaderBytes, padded, viewOf } from './layout.ts';
 import type { Position } from './position.ts';
-import { type RecordMeta, writeRecord } from './record.ts';
+import { type RecordKind, type StoredProvenance, writeRecord } from './record.ts';
+import type { Lane } from './types.ts';
 
 const smallestBytes = 64 * 1024;
 
@@ -28,12 +30,15 @@ export class Stage {
   readonly settles: StagedSettle[] = [];
   state: StateHalf | null = null;
   #view: DataView;
+  /** Up to here nothing needs to be asked: a page for the padding is left. */
+  #room: number;
   readonly #allocate: (bytes: number) => Uint8Array;
 
   constructor(allocate: (bytes: number) => Uint8Array) {
     this.#allocate = allocate;
     this.bytes = bufferOf(allocate(smallestBytes));
     this.#view = viewOf(this.bytes);
+    this.#room = this.bytes.length - pageBytes;
   }
 
   get last(): number {
@@ -56,17 +61,27 @@ export class Stage {
 
   /** Makes room for `more` bytes of records. */
   reserve(more: number): void {
+    if (this.length + more <= this.#room) return;
     const wanted = padded(this.length + more);
     if (wanted <= this.bytes.length) return;
     const wider = bufferOf(this.#allocate(Math.max(wanted, this.bytes.length * 2)));
     this.bytes.copy(wider, 0, 0, this.length);
     this.bytes = wider;
     this.#view = viewOf(wider);
+    this.#room = wider.length - pageBytes;
   }
 
   /** Appends one record and returns its sequence. Room was reserved. */
-  add(meta: RecordMeta, name: Uint8Array, body: Uint8Array): number {
-    this.length = writeRecord(this.bytes, this.#view, this.length, meta, name, body);
+  add(
+    kind: RecordKind,
+    flags: number,
+    lane: Lane,
+    born: number,
+    provenance: StoredProvenance | null,
+    name: Uint8Array,
+    body: Uint8Array,
+  ): number {
+    this.length = writeRecord(this.bytes, this.#view, this.length, kind, flags, lane, born, provenance, name, body);
     this.payloadBytes += name.length + body.length;
     return this.first + this.count++;
   }

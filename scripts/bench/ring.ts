@@ -27,12 +27,19 @@ export async function run(): Promise<void> {
   );
   try {
     for (const bytes of [200, 1024]) await compare(base, bytes, disk);
+    for (const bytes of [200, 1024]) cpu(base, bytes);
     await paced(base, disk);
     await queued(base);
   } finally {
     if (disk === null) rmSync(base, { recursive: true, force: true });
     else disk.remove();
   }
+}
+
+function cpu(base: string, bytes: number): void {
+  const script = new URL('ring/cpu.ts', import.meta.url).pathname;
+  const child = spawnSync(process.execPath, [script, base, String(bytes)], { encoding: 'utf8' });
+  console.log(`${child.stdout.trim()}${child.stderr}`);
 }
 
 async function compare(base: string, bytes: number, disk: LoopDisk | null): Promise<void> {

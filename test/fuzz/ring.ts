@@ -1,12 +1,13 @@
 import { assert, isAgentError, sequence } from '#kernel';
 import type { MessageRecord, Ring } from '#ring';
-import { recordKind, recordSize, recordsOf, writeRecord } from '../../agent/ring/record.ts';
+import { messageFlags, recordKind, recordSize, recordsOf, writeRecord } from '../../agent/ring/record.ts';
 import type { Target } from '../../scripts/fuzz/target.ts';
 import { type Files, makeImage, openImage, reseal } from './ring-image.ts';
 
 const name = Buffer.from('plant/1');
 const body = Buffer.from('0032312e35', 'hex');
-const plain = { kind: recordKind.message, qos: 1, retain: false, latest: 'set', lane: 1, born: 5 } as const;
+const flags = messageFlags(1, false, 'set');
+const { message } = recordKind;
 const provenance = { origin: 1, via: 2, sequence: 9, hopsLeft: 7 };
 
 export const ring: readonly Target[] = [
@@ -15,8 +16,8 @@ export const ring: readonly Target[] = [
     seeds: () => {
       const bytes = Buffer.alloc(recordSize(name.length, body.length, false) + recordSize(name.length, 0, true));
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      const next = writeRecord(bytes, view, 0, { ...plain, provenance: null }, name, body);
-      writeRecord(bytes, view, next, { ...plain, provenance }, name, new Uint8Array(0));
+      const next = writeRecord(bytes, view, 0, message, flags, 1, 5, null, name, body);
+      writeRecord(bytes, view, next, message, flags, 1, 5, provenance, name, new Uint8Array(0));
       return [bytes];
     },
     run: (bytes) => {

@@ -3,7 +3,15 @@ import fc from 'fast-check';
 import type { Duration, Sequence } from '#kernel';
 import { topicMatches } from '#kernel';
 import type { Cursor, Entry, Ring } from '#ring';
-import { nameOf, readRecord, recordKind, recordLength, recordSize, writeRecord } from '../../agent/ring/record.ts';
+import {
+  messageFlags,
+  nameOf,
+  readRecord,
+  recordKind,
+  recordLength,
+  recordSize,
+  writeRecord,
+} from '../../agent/ring/record.ts';
 import { Bench, Chance, from, message, nodeKey, put, text } from './bench.ts';
 
 const topics = ['a', 'a/b', 'a/b/c', 'd', '$s'];
@@ -229,7 +237,9 @@ test('every record that is written is read back the same, and no bytes make the 
     fc.property(meta, name, name, fc.nat(9), (head, topic, body, at) => {
       const bytes = Buffer.alloc(at + recordSize(topic.length, body.length, head.provenance !== null));
       const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-      const end = writeRecord(bytes, view, at, head, topic, body);
+      const { kind, qos, retain, latest, lane, born, provenance } = head;
+      const flags = messageFlags(qos, retain, latest);
+      const end = writeRecord(bytes, view, at, kind, flags, lane, born, provenance, topic, body);
       t.is(recordLength(view, at, end), end - at);
       t.is(recordLength(view, at, end - 1), 0);
       const read = readRecord(bytes, view, at, end - at);

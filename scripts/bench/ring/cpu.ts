@@ -1,0 +1,98 @@
+/** CPU of the append and commit path, in a process of its own: the ring, and the floor that no code can go below. */
+import { closeSync, fdatasync, fdatasyncSync, openSync, write, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import type { Duration } from '#kernel';
+import { type NewMessage, openRing, type Ring } from '#ring';
+import { benchEnv } from './env.ts';
+
+const MiB = 1024 * 1024;
+const [directory = '', size = '200', rounds = '5'] = process.argv.slice(2);
+const bytes = Number(size);
+const count = Math.floor((96 * MiB) / bytes);
+
+async function fill(ring: Ring): Promise<void> {
+  const entry: NewMessage = {
+    kind: 'message',
+    topic: 'plant/7/temperature',
+    lane: 1,
+    qos: 1,
+    retain: false,
+    latest: 'none',
+    body: Buffer.alloc(bytes, 65),
+    provenance: null,
+    age: 0 as Duration,
+  };
+  const entries = [entry];
+  let left = count;
+  await new Promise<void>((resolve) => {
+    const more = (): void => {
+      while (left > 0 && ring.append(entries).ok) left--;
+      if (left > 0) return;
+      stop();
+      resolve();
+    };
+    const stop = ring.onRoom(more);
+    more();
+  });
+  await ring.whenDurable(ring.status.head);
+}
+
+/** Copies into one of two stages, one checksum a stage, and has it written and synced. */
+async function floor(fd: number, write: (fd: number, stage: Buffer, at: number) => Promise<void> | undefined) {
+  const stages = [Buffer.alloc(MiB), Buffer.alloc(MiB)];
+  const body = Buffer.alloc(bytes + 35, 65);
+  const perStage = Math.floor(MiB / body.length);
+  let writing: Promise<void> | undefined;
+  for (let left = count, at = 0; left > 0; left -= perStage, at = (at + MiB) % (128 * MiB)) {
+    const stage = stages[(at / MiB) & 1] as Buffer;
+    for (let n = 0; n < perStage; n++) stage.set(body, n * body.length);
+    stage.writeUInt32LE(crc32(stage.subarray(8)), 4);
+    await writing;
+    writing = write(fd, stage, at);
+  }
+  await writing;
+}
+
+function onTheSpot(fd: number, stage: Buffer, at: number): undefined {
+  writeSync(fd, stage, 0, MiB, at);
+  fdatasyncSync(fd);
+}
+
+/** On the thread pool, as a ring must that does not stop its process. */
+async function inThePool(fd: number, stage: Buffer, at: number): Promise<void> {
+  await new Promise((resolve) => write(fd, stage, 0, MiB, at, resolve));
+  await new Promise((resolve) => fdatasync(fd, resolve));
+}
+
+async function cpuOf(work: () => void | Promise<void>): Promise<number> {
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / count;
+}
+
+const ring = await openRing(benchEnv(), {
+  directory: join(directory, `cpu-${bytes}`),
+  sizeBytes: 128 * MiB,
+  full: 'drop-oldest',
+  commitWindow: 0 as Duration,
+});
+const fd = openSync(join(directory, `cpu-floor-${bytes}`), 'w+');
+const found = { ring: [] as number[], 'on the spot': [] as number[], 'in the pool': [] as number[] };
+for (let round = -1; round < Number(rounds); round++) {
+  const once = {
+    ring: await cpuOf(() => fill(ring)),
+    'in the pool': await cpuOf(() => floor(fd, inThePool)),
+    'on the spot': await cpuOf(() => floor(fd, onTheSpot)),
+  };
+  if (round < 0) continue;
+  for (const name of Object.keys(once) as (keyof typeof once)[]) found[name].push(once[name]);
+}
+const said = Object.entries(found).map(([name, values]) => {
+  const sorted = values.sort((a, b) => a - b);
+  return `${name} ${sorted[sorted.length >> 1]?.toFixed(2)} (best ${sorted[0]?.toFixed(2)})`;
+});
+console.log(`${bytes} B, CPU µs a record, the ring against copy, crc32, write and sync alone: ${said.join(', ')}`);
+closeSync(fd);
+await ring.close();
