@@ -3,6 +3,7 @@ import { constant, hex, isRefusal, layout, rest, u8, u16, u32, u64, within } fro
 import type { Epoch, PublicKey } from '#kernel';
 import { assert } from '#kernel';
 import type { Lane } from '#ring';
+import type { Position } from './position.ts';
 
 /**
  * The frames of hypha's bus, version 1. Each is one overlay message on the topic `hypha/bus/1`.
@@ -124,6 +125,12 @@ export function frameOf<T extends object>(kind: FrameKind, course: Course, table
   writeHead(bytes, kind, course);
   table.encodeInto(value, bytes, headBytes);
   return bytes;
+}
+
+/** `place`: settled at the sender. */
+export function helloFrame(course: Course, nonce: string, token: string, life: Epoch, place: Position): Uint8Array {
+  const { epoch: placeEpoch, sequence: placeSequence, ordinal: placeOrdinal } = place;
+  return frameOf('hello', course, helloLayout, { nonce, token, life, placeEpoch, placeSequence, placeOrdinal });
 }
 
 export const headBytes = 68;

@@ -151,7 +151,7 @@ export class OutboundRunner {
       (items) => this.feed({ kind: 'items', items, more: this.#cursor.readable }),
       (error: unknown) => {
         if (!this.#stopped) this.#house.env.log.warn('stream-read-refused', { why: messageOf(error) });
-        this.feed({ kind: 'items', items: [], more: false });
+        this.feed({ kind: 'items', items: [], more: true });
       },
     );
   }

@@ -1,15 +1,14 @@
-import type { Instant, Machine, Sequence } from '#kernel';
-import { after, milliseconds, minutes, never, seconds, since, unreachable } from '#kernel';
+import type { Instant, Machine } from '#kernel';
+import { after, milliseconds, minutes, never, seconds, sequence, since, unreachable } from '#kernel';
 import type { GapRecord, MessageRecord } from '#ring';
 import type { Ack, Course, Reset, Welcome } from './frame.ts';
-import { frameOf, helloLayout, noToken } from './frame.ts';
+import { helloFrame, noToken } from './frame.ts';
 import type { OutboundEffect, OutboundEvent, OutboundOptions } from './outbound-events.ts';
 import { batchBytes, batchRecords, Packer } from './packer.ts';
 import { earlier, Patience } from './patience.ts';
 import type { Position } from './position.ts';
 import { Recap } from './recap.ts';
-import type { Settled } from './settled.ts';
-import { decodeSettled, encodeSettled, wentBack } from './settled.ts';
+import { Settlement, wentBack } from './settled.ts';
 import type { BusEvent } from './types.ts';
 import type { Flight } from './window.ts';
 import { Window, windowBatches } from './window.ts';
@@ -19,6 +18,7 @@ const longestLook = minutes(1);
 const messageDeadlineMs = 60_000;
 const outboxRetry = milliseconds(100);
 const readRetry = seconds(1);
+const longestReadRetry = seconds(30);
 /** A window of batches at once: what a ring gives in one go is cheaper than in pieces. */
 const fillRoom = { records: windowBatches * batchRecords, bytes: windowBatches * batchBytes };
 
@@ -44,7 +44,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   readonly #window = new Window();
   readonly #patience: Patience;
   #state: State = 'closed';
-  #settled: Settled;
+  readonly #settlement: Settlement;
   #packer: Packer | null = null;
   #recap: Recap | null = null;
   #token = noToken;
@@ -53,6 +53,8 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #mayRead = false;
   #reading = false;
   #staleRead = false;
+  /** Reads that gave nothing, one after the other. */
+  #vainReads = 0;
   #busy = false;
   /** The hello or question that is under way, as a message of the overlay. */
   #asking: number | null = null;
@@ -61,23 +63,25 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #resets = 0;
   #retryAt: Instant = never;
   #messageId = 0;
-  #farRefused = 0;
   #drained = true;
   #effects: OutboundEffect[] = [];
   resent = 0;
-  delivered = 0;
   lastAckAt: Instant | null = null;
 
   constructor(options: OutboundOptions) {
     this.#options = options;
     this.#course = { from: options.self, to: options.to, lane: options.lane };
-    this.#settled = decodeSettled(options.value);
+    this.#settlement = new Settlement(options.value);
     this.#patience = new Patience(options.fraction);
   }
 
   get state(): 'idle' | 'sending' | 'waiting' {
     if (this.#state === 'open' && !this.#busy) return this.#idle ? 'idle' : 'sending';
     return this.#mayRead || this.#state === 'greeting' || this.#busy ? 'waiting' : 'idle';
+  }
+
+  get delivered(): number {
+    return this.#settlement.delivered;
   }
 
   get roundTripMs(): number | null {
@@ -171,16 +175,8 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
 
   #hello(nonce: string, token: string, now: Instant): void {
     this.#abortAsking();
-    const { place } = this.#settled;
-    const value = {
-      nonce,
-      token,
-      life: this.#options.life,
-      placeEpoch: place.epoch,
-      placeSequence: place.sequence,
-      placeOrdinal: place.ordinal,
-    };
-    this.#asking = this.#send(frameOf('hello', this.#course, helloLayout, value));
+    const { place } = this.#settlement.settled;
+    this.#asking = this.#send(helloFrame(this.#course, nonce, token, this.#options.life, place));
     this.#patience.wait(now, longestWait);
   }
 
@@ -190,11 +186,11 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#state = 'open';
     this.#token = frame.token;
     this.#busy = false;
-    this.#farRefused = frame.refused;
     this.#patience.rest();
-    const { place, refused } = this.#settled;
-    if (wentBack(frame, this.#settled)) this.#effects.push({ kind: 'count', what: 'far-end-went-back' });
-    if (frame.refused < refused) this.#settled = { place, refused: frame.refused };
+    const { settled } = this.#settlement;
+    const { place } = settled;
+    if (wentBack(frame, settled)) this.#effects.push({ kind: 'count', what: 'far-end-went-back' });
+    this.#settlement.welcomed(frame.refused);
     this.#recap = Recap.of(frame, place, this.#options.rule);
     if (this.#recap === null) this.#pack(place);
     this.lastAckAt = now;
@@ -205,15 +201,19 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#packer = new Packer(this.#course, this.#token, life, place, rule);
   }
 
-  /** A cursor that gives nothing though there may be more is asked again later, not for ever. */
+  /** A cursor that gives nothing though there may be more (a read error, too) is asked again later, not for ever. */
   #items(items: readonly (MessageRecord | GapRecord)[], more: boolean, now: Instant): void {
     this.#reading = false;
     if (this.#staleRead) {
       this.#staleRead = false;
       this.#rewind();
+    } else if (more && items.length === 0) {
+      this.#mayRead = false;
+      const wait = Math.min(longestReadRetry, readRetry * 2 ** Math.min(this.#vainReads++, 8));
+      this.#retryAt = earlier(this.#retryAt, after(now, milliseconds(wait)));
     } else {
-      this.#mayRead = more && items.length > 0;
-      if (more && items.length === 0) this.#retryAt = earlier(this.#retryAt, after(now, readRetry));
+      this.#mayRead = more;
+      this.#vainReads = 0;
       if (items.length > 0) this.#drained = false;
       if (this.#recap !== null) this.#goOver(this.#recap, items);
       else this.#packer?.add(items);
@@ -223,11 +223,12 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   /** Reads what the far end has already, until beyond it. */
   #goOver(recap: Recap, items: readonly (MessageRecord | GapRecord)[]): void {
     const known = recap.add(items);
-    if (known !== null) this.#settle(known.place.sequence, known.place, known.records, known.skipped);
+    if (known !== null)
+      this.#effects.push(this.#settlement.settle(known.place.sequence, known.place, known.records, known.skipped));
     if (this.#mayRead && !recap.beyond) return;
     this.#recap = null;
     this.#rewind();
-    this.#pack(this.#settled.place);
+    this.#pack(this.#settlement.settled.place);
   }
 
   /** Followed by `readable`, if it is. */
@@ -285,7 +286,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #ack(frame: Ack, now: Instant): void {
     if (this.#state !== 'open' || frame.token !== this.#token) return;
     this.lastAckAt = now;
-    this.#farRefused = Math.max(this.#farRefused, frame.refused);
+    this.#settlement.farRefused = Math.max(this.#settlement.farRefused, frame.refused);
     const acked = this.#window.ack(frame.next, frame.held);
     const last = acked.at(-1);
     if (last !== undefined) this.#progress(acked, last, now);
@@ -303,9 +304,10 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     let records = skipped.count;
     for (const flight of acked) records += flight.batch.records;
     const place = last.batch.last;
-    this.#settle(Math.max(place.sequence, skipped.to) as Sequence, place, records, skipped.count);
-    const { to, lane } = this.#options;
-    this.#report({ kind: 'acked', to, lane, upTo: last.batch.last.sequence });
+    const to = sequence(Math.max(place.sequence, skipped.to));
+    this.#effects.push(this.#settlement.settle(to, place, records, skipped.count));
+    const { to: contact, lane } = this.#options;
+    this.#report({ kind: 'acked', to: contact, lane, upTo: place.sequence });
   }
 
   /** What the far end has not got though the overlay is done with it goes again. */
@@ -313,14 +315,6 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#question = noToken;
     this.#abortAsking();
     for (const flight of this.#window.missing()) this.#fly(flight, now, true);
-  }
-
-  /** `records` more are done with; `skipped` of them no link takes any more. */
-  #settle(to: Sequence, place: Position, records: number, skipped: number): void {
-    const refused = Math.min(Math.max(0, this.#farRefused - this.#settled.refused), records - skipped);
-    this.#settled = { place, refused: this.#settled.refused + refused };
-    this.delivered += records - skipped - refused;
-    this.#effects.push({ kind: 'settle', to, refused: refused + skipped, value: encodeSettled(this.#settled) });
   }
 
   /** What no link takes is done with as soon as everything before it is. */
@@ -339,7 +333,8 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
 
   #settleSkipped(): void {
     const { to, count } = this.#takeSkipped();
-    if (count > 0) this.#settle(to as Sequence, this.#settled.place, count, count);
+    if (count === 0) return;
+    this.#effects.push(this.#settlement.settle(sequence(to), this.#settlement.settled.place, count, count));
   }
 
   #reset(frame: Reset, now: Instant): void {

@@ -1,7 +1,8 @@
 import { constant, hex, isRefusal, layout, u8, u64 } from '#codec';
-import type { Epoch } from '#kernel';
+import type { Epoch, Sequence } from '#kernel';
 import { sequence } from '#kernel';
 import type { Welcome } from './frame.ts';
+import type { OutboundEffect } from './outbound-events.ts';
 import type { Position } from './position.ts';
 import { streamStart } from './position.ts';
 
@@ -34,4 +35,30 @@ export function wentBack(frame: Welcome, settled: Settled): boolean {
   const { place, refused } = settled;
   const behind = frame.placeSequence < place.sequence;
   return frame.refused < refused || (behind && (frame.placeEpoch === place.epoch || frame.placeSequence === 0));
+}
+
+/** What a sending stream is done with, and how much of it arrived. */
+export class Settlement {
+  settled: Settled;
+  /** All that the far end ever refused of this stream, as it says. */
+  farRefused = 0;
+  delivered = 0;
+
+  constructor(value: Uint8Array | null) {
+    this.settled = decodeSettled(value);
+  }
+
+  /** The far end's running total, at a welcome: one that went back is taken as it is. */
+  welcomed(refused: number): void {
+    this.farRefused = refused;
+    if (refused < this.settled.refused) this.settled = { place: this.settled.place, refused };
+  }
+
+  /** `records` more are done with; `skipped` of them no link takes any more. */
+  settle(to: Sequence, place: Position, records: number, skipped: number): OutboundEffect {
+    const refused = Math.min(Math.max(0, this.farRefused - this.settled.refused), records - skipped);
+    this.settled = { place, refused: this.settled.refused + refused };
+    this.delivered += records - skipped - refused;
+    return { kind: 'settle', to, refused: refused + skipped, value: encodeSettled(this.settled) };
+  }
 }

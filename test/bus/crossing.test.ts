@@ -1,30 +1,8 @@
 import test from 'ava';
 import type { MessageId } from '#overlay';
-import type { SimulatedAgent } from '../sim/agent.ts';
-import { AgentScene, line, linkTo, pair } from '../sim/scene.ts';
-
-const seed = 20261123;
-
-async function serving(plans = pair()): Promise<AgentScene> {
-  const scene = new AgentScene(seed, plans);
-  await Promise.all(scene.agents.map((agent) => start(scene, agent)));
-  return scene;
-}
-
-async function start(scene: AgentScene, agent: SimulatedAgent): Promise<void> {
-  const booted = agent.boot();
-  await scene.until(() => agent.life !== null, 10_000);
-  await booted;
-}
-
-/** Every reading that its publisher was told of is in that ring, and no publisher waits. */
-const arrived = (scene: AgentScene, ring = 'b', from = 'a') =>
-  scene.ledger.undecided(from) === 0 && scene.ledger.missing(ring, [from]).length === 0;
-/** … and the sender knows it. */
-const settled = (scene: AgentScene) => arrived(scene) && streamOf(scene.agent('a'))?.pending === 0;
-const sound = (scene: AgentScene, ring = 'b') => scene.ledger.faults(ring, ['a', 'b', 'c']);
-const streamOf = (agent: SimulatedAgent) => agent.life?.bus.streams()[0];
-const inboundOf = (agent: SimulatedAgent) => agent.life?.bus.inbound()[0];
+import type { AgentScene } from '../sim/scene.ts';
+import { line, linkTo, pair } from '../sim/scene.ts';
+import { arrived, inboundOf, serving, settled, sound, start, streamOf } from './kit.ts';
 
 test('readings cross once and in order, and the cursor passes on the far ring’s ack', async (t) => {
   const scene = await serving();
