@@ -5,6 +5,7 @@ import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
 import { isPublicKey, Keys } from './keys.ts';
 import { MessageMachine } from './message/machine.ts';
+import type { Form } from './message/sink.ts';
 import { defaultGateOptions } from './peer/gate.ts';
 import type { Peer } from './peer/peer.ts';
 import { defaultPeersOptions, Peers } from './peer/peers.ts';
@@ -69,7 +70,12 @@ class OverlayNode implements Overlay {
     this.#peers = this.#makePeers();
     this.#messages = new MessageMachine(
       {},
-      { transmit: (to, body) => this.#transmit(to, body), received: options.received, admit: options.admit },
+      {
+        transmit: (to, body, form) => this.#transmit(to, body, form),
+        gathering: () => clock.soon(() => this.#messages.flush()),
+        received: options.received,
+        admit: options.admit,
+      },
       random,
     );
     this.#messageAlarm = new Alarm(clock, (at) => {
@@ -209,6 +215,8 @@ class OverlayNode implements Overlay {
     const deliveries = {
       message: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
         this.#messages.packet(from, to, body, this.#now()),
+      bundle: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
+        this.#messages.bundle(from, to, body, this.#now()),
       icmp: (from: PublicKey, icmp: { readonly reason: string; readonly destination: Address }) => {
         this.#env.log.debug('packet-died', () => ({
           router: from,
@@ -316,16 +324,18 @@ class OverlayNode implements Overlay {
   }
 
   /** A message to this node itself does not leave it, and comes back only after the call that sent it. */
-  #transmit(to: Address, body: Uint8Array): void {
+  #transmit(to: Address, body: Uint8Array, form: Form): void {
     if (!this.#running) return;
     if (subnetOf(to) !== this.#identity.subnet) {
-      this.#traffic.send(to, plaintextKind.message, body, this.#now());
+      const kind = form === 'bundle' ? plaintextKind.bundle : plaintextKind.message;
+      this.#traffic.send(to, kind, body, this.#now());
       return;
     }
     const { publicKey: key, address } = this.#identity;
     this.#env.clock.soon(() => {
       if (!this.#running) return;
-      this.#messages.packet({ key, address }, to, body, this.#now());
+      if (form === 'bundle') this.#messages.bundle({ key, address }, to, body, this.#now());
+      else this.#messages.packet({ key, address }, to, body, this.#now());
       this.#messageAlarm.set(this.#messages.deadline());
     });
   }

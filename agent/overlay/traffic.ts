@@ -28,6 +28,7 @@ export interface Ways {
 /** What comes out of opened packets. */
 export interface Deliveries {
   message(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
+  bundle(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
   icmp(from: PublicKey, icmp: Icmp): void;
 }
 
@@ -155,6 +156,8 @@ export class Traffic {
     this.#counts.add('packets_received');
     if (opened.kind === plaintextKind.message) {
       this.#deliveries.message({ key, address: frame.source }, frame.destination, opened.body);
+    } else if (opened.kind === plaintextKind.bundle) {
+      this.#deliveries.bundle({ key, address: frame.source }, frame.destination, opened.body);
     } else if (opened.kind === plaintextKind.icmp) this.#icmp(key, opened.body);
     else this.#counts.add('dropped_kind');
     return true;

@@ -62,7 +62,12 @@ function messageSeeds(): Uint8Array[] {
 function receive(bytes: Uint8Array): void {
   const machine = new MessageMachine(
     { maxMessageBytes: 1 << 20, halfOpenBytes: 1 << 20, halfOpenPerSender: 8 },
-    { transmit: () => {}, received: (message) => machine.markRead(message.id, instant(0)), admit: () => true },
+    {
+      transmit: () => {},
+      gathering: () => {},
+      received: (message): void => machine.markRead(message.id, instant(0)),
+      admit: () => true,
+    },
     simulatedRandom(new Chance(1)),
   );
   const sent = { topic: new Uint8Array(0), payload: Buffer.alloc(3000), replyTo: null, deadlineMs: null };
@@ -71,6 +76,7 @@ function receive(bytes: Uint8Array): void {
   let taken = 0;
   for (const packet of piecesOf(bytes)) {
     machine.packet(stranger, address, packet, instant(now));
+    machine.bundle(stranger, address, packet, instant(now));
     taken += packet.length;
     const held = machine.counters['half_open_bytes'] ?? 0;
     assert(held <= 64 * 1024 + 8 * taken, `${held} bytes held of ${taken} received`);

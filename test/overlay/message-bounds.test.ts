@@ -34,6 +34,7 @@ class Bench {
       transmit: (_to: Address, body: Uint8Array) => {
         this.answers.push(Buffer.from(body));
       },
+      gathering: () => undefined,
       received: (message: ReceivedMessage) => {
         this.received.push(message);
       },

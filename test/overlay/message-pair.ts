@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto';
 import type { Address, Instant, PublicKey } from '#kernel';
 import type { AnnouncedMessage, MessageId, MessageState, OutgoingMessage, ReceivedMessage } from '#overlay';
 import { type Chance, simulatedRandom, type World } from '#sim';
+import { eachInBundle } from '../../agent/overlay/message/bundle.ts';
 import { MessageMachine } from '../../agent/overlay/message/machine.ts';
 import type { MessageOptions } from '../../agent/overlay/message/options.ts';
+import type { Form } from '../../agent/overlay/message/sink.ts';
 
 /** What the path between two nodes does to a packet. */
 export interface Weather {
@@ -35,10 +37,12 @@ export class Station {
   machine: MessageMachine;
   admit: (announced: AnnouncedMessage) => boolean = () => true;
   onReceived: (message: ReceivedMessage) => void = () => undefined;
-  /** Sees every packet before the weather; false: it is lost. */
-  passes: (body: Buffer) => boolean = () => true;
+  /** Sees every message packet before the weather, those of a bundle one by one; false: it is lost, with its bundle. */
+  passes: (body: Buffer, form: Form) => boolean = () => true;
+  /** Sent, a bundle as one. */
   packets = 0;
   #far: Station | null = null;
+  #isGathering = false;
   #wake: { cancel(): void } | null = null;
   readonly #world: World;
   readonly #chance: Chance;
@@ -79,8 +83,17 @@ export class Station {
     return sent;
   }
 
-  hears(from: { readonly key: PublicKey; readonly address: Address }, body: Uint8Array): void {
-    this.machine.packet(from, this.address, body, this.now);
+  /** What is sent inside goes out together. */
+  together(run: () => void): void {
+    this.#isGathering = true;
+    run();
+    this.#isGathering = false;
+    this.settle();
+  }
+
+  hears(from: { readonly key: PublicKey; readonly address: Address }, body: Uint8Array, form: Form = 'packet'): void {
+    if (form === 'bundle') this.machine.bundle(from, this.address, body, this.now);
+    else this.machine.packet(from, this.address, body, this.now);
     this.settle();
   }
 
@@ -92,6 +105,8 @@ export class Station {
 
   /** Plans the next tick; after every call into the machine. */
   settle(): void {
+    if (this.#isGathering) return;
+    this.machine.flush();
     this.#wake?.cancel();
     this.#wake = null;
     const at = this.machine.deadline();
@@ -104,7 +119,8 @@ export class Station {
 
   #born(): MessageMachine {
     const sink = {
-      transmit: (_to: Address, body: Uint8Array) => this.#transmit(Buffer.from(body)),
+      transmit: (_to: Address, body: Uint8Array, form: Form) => this.#transmit(Buffer.from(body), form),
+      gathering: () => undefined,
       received: (message: ReceivedMessage) => {
         this.received.push(message);
         this.onReceived(message);
@@ -114,13 +130,22 @@ export class Station {
     return new MessageMachine(this.#options, sink, simulatedRandom(this.#chance.fork()));
   }
 
-  #transmit(body: Buffer): void {
+  #passes(body: Buffer, form: Form): boolean {
+    if (form === 'packet') return this.passes(body, form);
+    let passes = true;
+    eachInBundle(body, (packet) => {
+      if (!this.passes(packet, form)) passes = false;
+    });
+    return passes;
+  }
+
+  #transmit(body: Buffer, form: Form): void {
     this.packets++;
     const { loss, twice, delayMs, jitterMs } = this.#weather;
-    if (!this.passes(body) || this.#chance.hits(loss)) return;
+    if (!this.#passes(body, form) || this.#chance.hits(loss)) return;
     const copies = this.#chance.hits(twice) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      this.#world.plan(delayMs + this.#chance.fraction() * jitterMs, () => this.#far?.hears(this, body));
+      this.#world.plan(delayMs + this.#chance.fraction() * jitterMs, () => this.#far?.hears(this, body, form));
     }
   }
 }

@@ -22,6 +22,7 @@ function replay(name: string, sendAhead: boolean, outgoing: { topic?: string; pa
   const played: Replayed = { machine: undefined as unknown as MessageMachine, received: [], states: [], sent: [] };
   const sink = {
     transmit: (_to: Address, body: Uint8Array) => played.sent.push(Buffer.from(body).toString('hex')),
+    gathering: () => undefined,
     received: (message: ReceivedMessage) => played.received.push(message),
     admit: () => true,
   };
@@ -124,6 +125,7 @@ test('a question is received and its reply sent with the very bytes of the trans
   const now = instant(0);
   const sink = {
     transmit: (_to: Address, body: Uint8Array) => sent.push(Buffer.from(body).toString('hex')),
+    gathering: () => undefined,
     received: (message: ReceivedMessage) => received.push(message),
     admit: () => true,
   };

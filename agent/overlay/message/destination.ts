@@ -29,6 +29,10 @@ export class Destination<M> {
   /** The message whose DONE was repeated to learn `reacks`. */
   askedWith: M | null = null;
   askedAt: Instant = instant(0);
+  /** The far side has sent us a bundle, so it takes them; forgotten at any silence. */
+  takesBundles = false;
+  /** When it is asked next, with a bundle that wants an answer. */
+  askBundlesAt: Instant = instant(0);
   /** The one packet whose round trip is being measured: sent once, not yet answered. */
   timedMessage: M | null = null;
   timedStep = 0;

@@ -3,7 +3,7 @@ import { instant, never } from '#kernel';
 import type { MessageCounters } from './counters.ts';
 import type { Destination } from './destination.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { MessageSink } from './sink.ts';
+import type { Post } from './post.ts';
 import { chunkHeaderBytes, chunkPacket, doneBytes, donePacket, headerBytes, initPacket } from './wire.ts';
 
 /** What a message sends next: a chunk by its index, or one of these. */
@@ -17,15 +17,15 @@ const stepNone = -3;
  */
 export class Flow {
   readonly #activeLimit: number;
-  readonly #sink: MessageSink;
+  readonly #post: Post;
   readonly #random: Random;
   readonly #counters: MessageCounters;
   /** The earliest instant at which some message wants to be looked at, or earlier. */
   wakeAt: Instant = never;
 
-  constructor(activeLimit: number, sink: MessageSink, random: Random, counters: MessageCounters) {
+  constructor(activeLimit: number, post: Post, random: Random, counters: MessageCounters) {
     this.#activeLimit = activeLimit;
-    this.#sink = sink;
+    this.#post = post;
     this.#random = random;
     this.#counters = counters;
   }
@@ -85,7 +85,7 @@ export class Flow {
       message.retryAt = this.retryAt(message, now);
       this.wakeBy(message.retryAt);
     }
-    this.#sink.transmit(message.to, packet);
+    this.#post.send(message.to, packet, destination.takesBundles);
   }
 
   #packet(message: Outgoing, step: number): Buffer {

@@ -2,8 +2,10 @@ import { subnetOf } from '#crypto';
 import type { Address, Instant, Random, Subnet } from '#kernel';
 import { bufferOver, instant } from '#kernel';
 import type { MessageId, MessageStatus, OutgoingMessage } from '../types.ts';
+import { eachInBundle } from './bundle.ts';
 import { type MessageCounters, newCounters } from './counters.ts';
 import { defaultOptions, type MessageOptions } from './options.ts';
+import { Post } from './post.ts';
 import { Receiver } from './receiver.ts';
 import { Sender } from './sender.ts';
 import type { MessageSink, Origin } from './sink.ts';
@@ -16,13 +18,15 @@ import { flag, flagsOf, headerBytes, idOf, type Kind, kindOf } from './wire.ts';
 export class MessageMachine {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
+  readonly #post: Post;
   readonly #counters: MessageCounters = newCounters();
   #now: Instant = instant(0);
 
   constructor(options: Partial<MessageOptions>, sink: MessageSink, random: Random) {
     const all = { ...defaultOptions, ...options };
-    this.#sender = new Sender(all, sink, random, this.#counters);
-    this.#receiver = new Receiver(all, sink, this.#counters, (message) => {
+    this.#post = new Post(sink, all.bundleBytes);
+    this.#sender = new Sender(all, this.#post, random, this.#counters);
+    this.#receiver = new Receiver(all, sink, this.#post, this.#counters, (message) => {
       if (message.isReply) this.#sender.received(message.id, subnetOf(message.fromAddress), this.#now);
       sink.received(message);
     });
@@ -65,16 +69,33 @@ export class MessageMachine {
     else this.#request(kind, id, flags, from, toAddress, packet, now);
   }
 
+  /** One opened bundle, which is message packets of one sender: what they say and ask is answered in bundles. */
+  bundle(from: Origin, toAddress: Address, body: Uint8Array, now: Instant): void {
+    this.#counters.bundles_received++;
+    this.#sender.bundleReceived(subnetOf(from.address));
+    this.#receiver.inBundle = true;
+    const isWhole = eachInBundle(bufferOver(body), (packet) => this.packet(from, toAddress, packet, now));
+    this.#receiver.inBundle = false;
+    if (!isWhole) this.#counters.packets_malformed++;
+  }
+
+  /** Sends what has been gathered; soon after the sink's `gathering`. */
+  flush(): void {
+    this.#post.flush();
+  }
+
   /**
    * Between `hold` and `release` answers are gathered, so that a message whose packets all came in one read is answered
    * once. For the node to put around a batch of packets.
    */
   hold(): void {
     this.#receiver.hold();
+    this.#post.hold();
   }
 
   release(): void {
     this.#receiver.release();
+    this.#post.release();
   }
 
   /** A route to that subnet has come back: what had been waiting in vain is sent now. */

@@ -11,6 +11,8 @@ export interface MessageOptions {
   readonly deadlineMs: Duration;
   /** Send chunks, and DONE where that is safe, ahead of the answers. False: one step after the other, as stock does. */
   readonly sendAhead: boolean;
+  /** Bytes of a bundle at the most; 0: no bundles. */
+  readonly bundleBytes: number;
 
   /** Unfinished messages of ours; beyond it `send` returns null. */
   readonly outboxCount: number;
@@ -45,6 +47,7 @@ export const defaultOptions: MessageOptions = {
   maxMessageBytes: 64 * mebibyte,
   deadlineMs: minutes(5),
   sendAhead: true,
+  bundleBytes: 1400,
   outboxCount: 4096,
   outboxBytes: 128 * mebibyte,
   finishedCount: 2048,

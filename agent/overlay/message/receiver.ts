@@ -4,6 +4,7 @@ import type { MessageCounters } from './counters.ts';
 import { HalfOpen } from './half-open.ts';
 import { Incoming } from './incoming.ts';
 import type { MessageOptions } from './options.ts';
+import type { Post } from './post.ts';
 import { Remembered } from './remembered.ts';
 import type { MessageSink, Origin } from './sink.ts';
 import { Unread } from './unread.ts';
@@ -20,9 +21,12 @@ import {
   readLong,
 } from './wire.ts';
 
+/** An answer that is not made before it is known to be wanted: the first `length` bytes of the packet. */
 interface HeldAck {
   readonly to: Address;
-  readonly ack: Buffer;
+  readonly body: Buffer;
+  readonly length: number;
+  readonly inBundle: boolean;
   readonly message: Incoming;
 }
 
@@ -37,22 +41,27 @@ const heldLimit = 256;
 export class Receiver {
   readonly #options: MessageOptions;
   readonly #sink: MessageSink;
+  readonly #post: Post;
   readonly #counters: MessageCounters;
   readonly #halfOpen: HalfOpen;
   readonly #remembered: Remembered;
   readonly #unread: Unread;
   readonly #completed: (message: ReceivedMessage) => void;
+  /** What comes in a bundle is answered in one. */
+  inBundle = false;
   #isHolding = false;
   #held: HeldAck[] = [];
 
   constructor(
     options: MessageOptions,
     sink: MessageSink,
+    post: Post,
     counters: MessageCounters,
     completed: (message: ReceivedMessage) => void,
   ) {
     this.#options = options;
     this.#sink = sink;
+    this.#post = post;
     this.#counters = counters;
     this.#halfOpen = new HalfOpen(options, counters);
     this.#remembered = new Remembered(options);
@@ -77,7 +86,7 @@ export class Receiver {
     const isReply = (flags & flag.reply) !== 0;
     if (this.#remembered.has(from.key, id, isReply)) {
       this.#counters.duplicates_refused++;
-      this.#sink.transmit(from.address, ackPacket(body, headerBytes + initBytes));
+      this.#answer(from.address, body, headerBytes + initBytes);
       return;
     }
     if (!this.#isAdmitted(from, init, isReply)) return;
@@ -114,7 +123,7 @@ export class Receiver {
     }
     if (this.#remembered.hasDone(from.key, id, done)) {
       this.#counters.duplicates_refused++;
-      this.#sink.transmit(from.address, ackPacket(body, headerBytes + doneBytes));
+      this.#answer(from.address, body, headerBytes + doneBytes);
     } else this.#counters.dones_refused++;
   }
 
@@ -125,7 +134,7 @@ export class Receiver {
   /** Tells the sender that an application has taken the message; once. */
   markRead(id: MessageId): void {
     const to = this.#unread.take(id);
-    if (to !== undefined) this.#sink.transmit(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read));
+    if (to !== undefined) this.#post.send(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read), false);
   }
 
   /** From now on answers wait for `release`, and those of a message that is complete by then are left out but for DONE's. */
@@ -176,7 +185,7 @@ export class Receiver {
       return;
     }
     this.#counters.duplicates_refused++;
-    this.#sink.transmit(from.address, ackPacket(body, headerBytes + chunkHeaderBytes));
+    this.#answer(from.address, body, headerBytes + chunkHeaderBytes);
   }
 
   #complete(message: Incoming, from: Origin, body: Buffer, done: string): void {
@@ -187,24 +196,29 @@ export class Receiver {
     this.#unread.add(id, from.address);
     this.#counters.messages_received++;
     this.#counters.messages_received_bytes += payload.length;
-    this.#sink.transmit(from.address, ackPacket(body, headerBytes + doneBytes));
+    this.#answer(from.address, body, headerBytes + doneBytes);
     this.#completed({ id, from: from.key, fromAddress: from.address, toAddress, topic, payload, isReply });
   }
 
   #ack(to: Address, body: Buffer, length: number, message: Incoming): void {
-    const ack = ackPacket(body, length);
     if (!this.#isHolding) {
-      this.#sink.transmit(to, ack);
+      this.#answer(to, body, length);
       return;
     }
-    this.#held.push({ to, ack, message });
+    this.#held.push({ to, body, length, inBundle: this.inBundle, message });
     if (this.#held.length >= heldLimit) this.#flush();
   }
 
   #flush(): void {
     const held = this.#held;
     this.#held = [];
-    for (const { to, ack, message } of held) if (!message.isComplete) this.#sink.transmit(to, ack);
+    for (const { to, body, length, inBundle, message } of held) {
+      if (!message.isComplete) this.#post.send(to, ackPacket(body, length), inBundle);
+    }
+  }
+
+  #answer(to: Address, body: Buffer, length: number): void {
+    this.#post.send(to, ackPacket(body, length), this.inBundle);
   }
 }
 

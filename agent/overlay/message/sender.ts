@@ -8,7 +8,7 @@ import { Ids } from './ids.ts';
 import type { MessageOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Outgoing } from './outgoing.ts';
-import type { MessageSink } from './sink.ts';
+import type { Post } from './post.ts';
 import {
   barePacket,
   chunkHeaderBytes,
@@ -27,6 +27,8 @@ const parkAfter = 3;
 const restartAfter = 4;
 /** A far side that did not answer a repeated DONE is asked again after this long. */
 const doubtAfter = milliseconds(600_000);
+/** A far side that does not take bundles, as far as is known, is asked again after this long. */
+const askBundlesAfter = milliseconds(10_000);
 
 /**
  * The sending half. A message is INIT, chunks, DONE; each is answered. Because links keep order, none of them waits for
@@ -40,25 +42,27 @@ const doubtAfter = milliseconds(600_000);
  * - silence after a DONE sent ahead: first DONE alone again (`asking`), then INIT;
  * - silence after all chunks are acked: DONE again, then with a chunk as a probe: if the chunk is answered and DONE is not,
  *   the far side has begun anew and gets all chunks again;
+ * - a far side that answers repeated DONEs is asked with one in a bundle whether it takes those; any bundle from it says
+ *   that it does, until a silence;
  * - INIT again after a DONE only where repeated DONEs are answered, so that a stock node never gets a message twice.
  */
 export class Sender {
   readonly #options: MessageOptions;
-  readonly #sink: MessageSink;
+  readonly #post: Post;
   readonly #counters: MessageCounters;
   readonly #outbox: Outbox;
   readonly #destinations: Destinations;
   readonly #flow: Flow;
   readonly #ids: Ids;
 
-  constructor(options: MessageOptions, sink: MessageSink, random: Random, counters: MessageCounters) {
+  constructor(options: MessageOptions, post: Post, random: Random, counters: MessageCounters) {
     this.#options = options;
-    this.#sink = sink;
+    this.#post = post;
     this.#ids = new Ids(random);
     this.#counters = counters;
     this.#outbox = new Outbox(options);
     this.#destinations = new Destinations(options.destinations);
-    this.#flow = new Flow(options.activePerDestination, sink, random, counters);
+    this.#flow = new Flow(options.activePerDestination, post, random, counters);
   }
 
   get outbox(): Outbox {
@@ -126,7 +130,10 @@ export class Sender {
     const message = this.#answered(id, subnet);
     if (message === undefined) return;
     if (message.isFinished) {
-      if (message.doneWasAcked) message.destination.reacks = 'yes';
+      if (message.doneWasAcked) {
+        message.destination.reacks = 'yes';
+        this.#askForBundles(message, now);
+      }
       message.doneWasAcked = true;
       return;
     }
@@ -164,6 +171,12 @@ export class Sender {
       this.#flow.wakeBy(now);
     }
     this.tick(now);
+  }
+
+  /** A bundle has come from there. */
+  bundleReceived(subnet: Subnet): void {
+    const destination = this.#destinations.known(subnet);
+    if (destination !== undefined) destination.takesBundles = this.#post.bundles;
   }
 
   tick(now: Instant): void {
@@ -229,6 +242,8 @@ export class Sender {
     message.retryAt = never;
     if (destination.timedMessage === message) destination.timedMessage = null;
     destination.silent(now);
+    destination.takesBundles = false;
+    destination.askBundlesAt = now;
     message.initUnderWay = false;
     message.doneUnderWay = false;
     if (message.isOpen && !message.stepwise && chunks.acked === 0 && chunks.underWay > 0) destination.aheadFailed(now);
@@ -266,7 +281,7 @@ export class Sender {
     if (message.chunks.count === 0) return;
     message.isProbing = true;
     this.#counters.chunks_resent++;
-    this.#sink.transmit(message.to, chunkPacket(message, 0, 0, message.chunks.size(0), message.payload));
+    this.#transmit(message, chunkPacket(message, 0, 0, message.chunks.size(0), message.payload));
   }
 
   #fillAgain(message: Outgoing, holds: number, now: Instant): void {
@@ -281,7 +296,11 @@ export class Sender {
   /** Repeats one DONE to see whether that is answered. What comes after it and is answered first says no. */
   #learn(message: Outgoing, now: Instant): void {
     const { destination } = message;
-    if (!this.#options.sendAhead || destination.reacks === 'yes') return;
+    if (!this.#options.sendAhead) return;
+    if (destination.reacks === 'yes') {
+      this.#askForBundles(message, now);
+      return;
+    }
     if (destination.askedWith !== null) {
       if (message.createdAt <= destination.askedAt) return;
       destination.askedWith = null;
@@ -292,12 +311,23 @@ export class Sender {
     destination.reacks = 'unknown';
     destination.askedWith = message;
     destination.askedAt = now;
-    this.#sink.transmit(message.to, donePacket(message, message.chunks.count, message.hash()));
+    this.#post.send(message.to, donePacket(message, message.chunks.count, message.hash()), false);
+  }
+
+  #askForBundles(message: Outgoing, now: Instant): void {
+    const { destination } = message;
+    if (!this.#post.bundles || destination.takesBundles || now < destination.askBundlesAt) return;
+    destination.askBundlesAt = after(now, askBundlesAfter);
+    this.#post.send(message.to, donePacket(message, message.chunks.count, message.hash()), true);
+  }
+
+  #transmit(message: Outgoing, packet: Buffer): void {
+    this.#post.send(message.to, packet, message.destination.takesBundles);
   }
 
   #giveUp(message: Outgoing, now: Instant): void {
     this.#counters.messages_aborted++;
-    if (message.isBegun) this.#sink.transmit(message.to, barePacket(message, flag.aborted));
+    if (message.isBegun) this.#transmit(message, barePacket(message, flag.aborted));
     this.#finish(message, 'aborted', now);
   }
 

@@ -1,10 +1,15 @@
 import type { Address, PublicKey } from '#kernel';
 import type { AnnouncedMessage, ReceivedMessage } from '../types.ts';
 
+/** One message packet, or several as in bundle.ts. */
+export type Form = 'packet' | 'bundle';
+
 /** What the message machine does to the world. Called synchronously, also from inside `send`, `packet` and `tick`. */
 export interface MessageSink {
   /** A message packet body (12-byte header and what follows), the callee's to keep. Encryption and routing are the node's. */
-  transmit(to: Address, body: Uint8Array): void;
+  transmit(to: Address, body: Uint8Array, form: Form): void;
+  /** Something waits for others to go with it: call `flush` soon. */
+  gathering(): void;
   /** A complete message whose hash is right; at most once for an id while the id is remembered. */
   received(message: ReceivedMessage): void;
   /** Asked at INIT, before anything is kept. */
