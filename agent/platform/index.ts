@@ -16,6 +16,7 @@ export { realNet } from './net.ts';
 export { formatEndpoint } from './net-error.ts';
 export { systemRandom } from './random.ts';
 export { listenStreams } from './streams.ts';
+export { trimHeap } from './trim.ts';
 
 /** This machine: its clock, chance, disk and network. */
 export function realEnv(log: Log): Env {

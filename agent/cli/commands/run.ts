@@ -1,6 +1,6 @@
 import { type Agent, compose } from '#app';
 import { messageOf } from '#kernel';
-import { type RealLog, realEnv, realLog } from '#platform';
+import { type RealLog, realEnv, realLog, trimHeap } from '#platform';
 import { exitCodes, lineOf } from '../exit.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
 import { type Doors, removeRunning, writeRunning } from '../running.ts';
@@ -28,6 +28,7 @@ export async function run(options: CommonOptions): Promise<void> {
 async function serve(agent: Agent, data: string, log: RealLog, stopped: Promise<string>): Promise<void> {
   await writeRunning(data, agent.doors);
   announce(agent.doors, log);
+  setTimeout(trimHeap, 1_000).unref();
   const signal = await stopped;
   log.info('stopping', { signal });
   await removeRunning(data);
