@@ -2,7 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { farTopic, makePair, type Pair } from '../../../test/load/pair.ts';
 import { freePort } from '../../../test/load/ports.ts';
 import { LinkRelay } from '../../../test/load/relay.ts';
-import { MosquittoPair } from './mosquitto.ts';
+import { type Limits, MosquittoPair } from './mosquitto.ts';
 
 /** Two brokers with a link between them, as the load client sees them. */
 export interface Contender {
@@ -49,10 +49,14 @@ async function startPair(pair: Pair, relay: LinkRelay): Promise<void> {
 }
 
 /** mosquitto, a bridge over TLS, mosquitto: nothing is written to disk. */
-export async function mosquittoPair(directory: string, relayed: boolean): Promise<Contender> {
+export async function mosquittoPair(
+  directory: string,
+  relayed: boolean,
+  limits: Limits = 'all limits off',
+): Promise<Contender> {
   mkdirSync(directory, { recursive: true });
   const relay = new LinkRelay(await freePort());
-  const pair = await MosquittoPair.create(directory, relayed ? relay.port : null);
+  const pair = await MosquittoPair.create(directory, relayed ? relay.port : null, limits);
   return {
     name: 'mosquitto, TLS bridge',
     nearPort: pair.nearPort,

@@ -16,6 +16,12 @@ export interface Paced extends Speed {
   readonly p99Ms: number;
 }
 
+/** From the link's return to the first and to the last reading of the backlog. */
+export interface Drain {
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
 /** Publishers at the near broker and a persistent subscriber at the far one; every measurement continues the last. */
 export class Load {
   readonly #contender: Contender;
@@ -62,15 +68,18 @@ export class Load {
     return { ...speed, p50Ms: quantile(latencies, 0.5), p99Ms: quantile(latencies, 0.99) };
   }
 
-  /** Publishes `count` while the link is closed, opens it, and says how long the backlog took to arrive (ms). */
-  async drain(count: number, reopen: () => Promise<void>): Promise<number> {
+  /** Publishes `count` while the link is closed, opens it, and watches the backlog arrive. */
+  async drain(count: number, reopen: () => Promise<void>): Promise<Drain> {
     await this.#contender.relay.close();
+    const before = this.#subscriber.log.count;
     this.#publish(count);
     await Promise.all(this.#publishers.map((publisher) => publisher.progress.until(() => publisher.finished)));
     const startedAt = performance.now();
     await reopen();
+    await this.#subscriber.progress.until(() => this.#subscriber.log.count > before);
+    const firstMs = performance.now() - startedAt;
     await this.#arrived();
-    return performance.now() - startedAt;
+    return { firstMs, lastMs: performance.now() - startedAt };
   }
 
   async #timed(count: number, publish: () => Promise<void>): Promise<Speed> {

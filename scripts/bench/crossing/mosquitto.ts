@@ -4,7 +4,18 @@ import { connect } from 'node:net';
 import { cpuMsOf } from '../../../test/load/agent-process.ts';
 import { freePort } from '../../../test/load/ports.ts';
 
-/** Two of Debian's mosquitto with a TLS bridge and no limits on queues, so that nothing is dropped. */
+/**
+ * `all limits off`: queue and flights without bound, the bridge redials after a second. `queue widened`: as shipped but for
+ * a queue of a million, without which it drops what it acknowledged.
+ */
+export type Limits = 'all limits off' | 'queue widened';
+
+const settings: Readonly<Record<Limits, { readonly broker: string; readonly bridge: string }>> = {
+  'all limits off': { broker: 'max_queued_messages 0\nmax_inflight_messages 0\n', bridge: 'restart_timeout 1\n' },
+  'queue widened': { broker: 'max_queued_messages 1000000\n', bridge: '' },
+};
+
+/** Two of Debian's mosquitto with a TLS bridge; nothing is dropped and nothing written to disk. */
 export class MosquittoPair {
   readonly nearPort: number;
   readonly farPort: number;
@@ -12,20 +23,19 @@ export class MosquittoPair {
   readonly #directory: string;
   readonly #children: ChildProcess[] = [];
 
-  private constructor(directory: string, ports: readonly number[], dialPort: number | null) {
+  private constructor(directory: string, ports: readonly number[], dialPort: number | null, limits: Limits) {
     this.#directory = directory;
     [this.nearPort = 0, this.farPort = 0, this.tlsPort = 0] = ports;
     chmodSync(directory, 0o755);
     makeCertificate(directory);
-    const common =
-      'allow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\nper_listener_settings false\nuser root\n';
+    const common = `allow_anonymous true\n${settings[limits].broker}per_listener_settings false\nuser root\n`;
     const bridge = [
       'connection far',
       `address localhost:${dialPort ?? this.tlsPort}`,
       'topic plant/# out 1 "" gateway/',
       'cleansession false',
       'notifications false',
-      'restart_timeout 1',
+      settings[limits].bridge,
       'bridge_protocol_version mqttv311',
       `bridge_cafile ${directory}/cert.pem`,
     ].join('\n');
@@ -34,8 +44,8 @@ export class MosquittoPair {
     writeFileSync(`${directory}/far.conf`, `${common}listener ${this.farPort} 127.0.0.1\n${tls}`);
   }
 
-  static async create(directory: string, dialPort: number | null): Promise<MosquittoPair> {
-    return new MosquittoPair(directory, [await freePort(), await freePort(), await freePort()], dialPort);
+  static async create(directory: string, dialPort: number | null, limits: Limits): Promise<MosquittoPair> {
+    return new MosquittoPair(directory, [await freePort(), await freePort(), await freePort()], dialPort, limits);
   }
 
   async start(): Promise<void> {
