@@ -72,6 +72,7 @@ class OverlayNode implements Overlay {
       {},
       {
         transmit: (to, body, form) => this.#transmit(to, body, form),
+        hasRoom: (to) => this.#hasRoom(to),
         gathering: () => clock.soon(() => this.#messages.flush()),
         received: options.received,
         admit: options.admit,
@@ -321,6 +322,11 @@ class OverlayNode implements Overlay {
       this.#messageAlarm.set(this.#messages.deadline());
     }
     for (const listener of this.#routeListeners) listener(key, reachable);
+  }
+
+  #hasRoom(to: Subnet): boolean {
+    const hop = this.#router.nextHop(to, this.#now());
+    return hop === null || (this.#peers.get(hop)?.hasRoom ?? true);
   }
 
   /** A message to this node itself does not leave it, and comes back only after the call that sent it. */

@@ -65,6 +65,7 @@ function receive(bytes: Uint8Array): void {
     {
       transmit: () => {},
       gathering: () => {},
+      hasRoom: () => true,
       received: (message): void => machine.markRead(message.id, instant(0)),
       admit: () => true,
     },

@@ -128,3 +128,15 @@ test('nodes that stop end their links, and the others know at once', async (t) =
   await scene.run(10);
   t.is(scene.network.linkCount('a', 'b'), 0);
 });
+
+test('messages do not fill their own link beyond its bound: nothing of a large one is dropped here', async (t) => {
+  const scene = new Scene(20);
+  scene.network.setPath('a', 'b', { delayMs: 20, bytesPerMs: 20_000 });
+  const a = await scene.node('a');
+  const b = await scene.node('b', ['a']);
+  for (let count = 0; count < 2; count++) b.say(a.overlay.publicKey, new Uint8Array(5_000_000).fill(count));
+  t.true(await scene.until(() => a.received.length === 2, 280_000), `${a.received.length} of 2`);
+  const { dropped_link_full: dropped = 0, chunks_resent: resent } = b.overlay.counters;
+  t.is(dropped, 0);
+  t.is(resent, 0);
+});

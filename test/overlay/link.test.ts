@@ -113,7 +113,7 @@ test('what one tick has to say is one write, and data is dropped before control 
   };
   const outbox = new Outbox(
     wire,
-    { dataLimitBytes: 10, controlLimitBytes: 20 },
+    { dataLimitBytes: 10, ownLimitBytes: 10, controlLimitBytes: 20 },
     (run) => planned.push(run),
     () => {},
   );

@@ -35,6 +35,7 @@ class Bench {
         this.answers.push(Buffer.from(body));
       },
       gathering: () => undefined,
+      hasRoom: () => true,
       received: (message: ReceivedMessage) => {
         this.received.push(message);
       },

@@ -121,6 +121,7 @@ export class Station {
     const sink = {
       transmit: (_to: Address, body: Uint8Array, form: Form) => this.#transmit(Buffer.from(body), form),
       gathering: () => undefined,
+      hasRoom: () => true,
       received: (message: ReceivedMessage) => {
         this.received.push(message);
         this.onReceived(message);

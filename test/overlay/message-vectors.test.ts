@@ -23,6 +23,7 @@ function replay(name: string, sendAhead: boolean, outgoing: { topic?: string; pa
   const sink = {
     transmit: (_to: Address, body: Uint8Array) => played.sent.push(Buffer.from(body).toString('hex')),
     gathering: () => undefined,
+    hasRoom: () => true,
     received: (message: ReceivedMessage) => played.received.push(message),
     admit: () => true,
   };
@@ -126,6 +127,7 @@ test('a question is received and its reply sent with the very bytes of the trans
   const sink = {
     transmit: (_to: Address, body: Uint8Array) => sent.push(Buffer.from(body).toString('hex')),
     gathering: () => undefined,
+    hasRoom: () => true,
     received: (message: ReceivedMessage) => received.push(message),
     admit: () => true,
   };

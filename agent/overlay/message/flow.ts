@@ -4,6 +4,7 @@ import type { MessageCounters } from './counters.ts';
 import type { Destination } from './destination.ts';
 import type { Outgoing } from './outgoing.ts';
 import type { Post } from './post.ts';
+import { Window } from './window.ts';
 import { chunkHeaderBytes, chunkPacket, doneBytes, donePacket, headerBytes, initPacket } from './wire.ts';
 
 /** What a message sends next: a chunk by its index, or one of these. */
@@ -43,7 +44,7 @@ export class Flow {
         message.isQueued = false;
         continue;
       }
-      if (!window.fits(stepBytes(message, step))) return;
+      if (!window.fits(stepBytes(message, step)) || !this.#hasRoom(destination)) return;
       // The queue is in order before anything is sent: sending may come back here by way of a route that was found.
       if (step >= 0 && ready.count > 1) {
         ready.shift();
@@ -51,6 +52,11 @@ export class Flow {
       }
       this.#transmit(message, step, now);
     }
+  }
+
+  /** Nothing needs to tell when there is room again: what is under way is answered or missed, and both come back here. */
+  #hasRoom({ subnet, window }: Destination<Outgoing>): boolean {
+    return window.usedBytes < Window.unaskedBytes || this.#post.hasRoom(subnet);
   }
 
   #begin(destination: Destination<Outgoing>): void {

@@ -1,4 +1,4 @@
-import type { Address } from '#kernel';
+import type { Address, Subnet } from '#kernel';
 import { Bundle, bundleLengthBytes } from './bundle.ts';
 import type { MessageSink } from './sink.ts';
 
@@ -32,6 +32,10 @@ export class Post {
     }
     this.#close(to);
     this.#sink.transmit(to, packet, 'packet');
+  }
+
+  hasRoom(to: Subnet): boolean {
+    return this.#sink.hasRoom(to);
   }
 
   /** Until `release` nobody else needs to call `flush`. */

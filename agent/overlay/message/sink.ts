@@ -1,4 +1,4 @@
-import type { Address, PublicKey } from '#kernel';
+import type { Address, PublicKey, Subnet } from '#kernel';
 import type { AnnouncedMessage, ReceivedMessage } from '../types.ts';
 
 /** One message packet, or several as in bundle.ts. */
@@ -8,6 +8,8 @@ export type Form = 'packet' | 'bundle';
 export interface MessageSink {
   /** A message packet body (12-byte header and what follows), the callee's to keep. Encryption and routing are the node's. */
   transmit(to: Address, body: Uint8Array, form: Form): void;
+  /** False: so much waits on the link there that more would only wait longer, or be dropped. */
+  hasRoom(to: Subnet): boolean;
   /** Something waits for others to go with it: call `flush` soon. */
   gathering(): void;
   /** A complete message whose hash is right; at most once for an id while the id is remembered. */

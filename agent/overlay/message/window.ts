@@ -14,6 +14,8 @@ export class Window {
   /** A slow far side looks like a queue too: up to this much the window grows all the same. */
   static readonly queueingBytes = 64 * packetBytes;
   static readonly mostBytes = 1024 * 1024;
+  /** With less under way nobody asks whether the link has room. */
+  static readonly unaskedBytes = 32 * packetBytes;
 
   #limitBytes = Window.startBytes;
   #slowStartBelow = Window.mostBytes;

@@ -3,11 +3,17 @@ import type { ByteLink } from '#kernel';
 export interface OutboxOptions {
   /** Beyond this many bytes on their way, data packets are dropped: messages resend what matters. */
   readonly dataLimitBytes: number;
+  /** Beyond this the messages of this node wait for the link, so that others' packets and theirs are not dropped. */
+  readonly ownLimitBytes: number;
   /** Beyond this the far side does not read at all: the link is given up. */
   readonly controlLimitBytes: number;
 }
 
-export const defaultOutboxOptions: OutboxOptions = { dataLimitBytes: 512 * 1024, controlLimitBytes: 1024 * 1024 };
+export const defaultOutboxOptions: OutboxOptions = {
+  dataLimitBytes: 512 * 1024,
+  ownLimitBytes: 256 * 1024,
+  controlLimitBytes: 1024 * 1024,
+};
 
 /** Gathers what one tick has to say on a link into one write, and bounds what waits. */
 export class Outbox {
@@ -29,6 +35,11 @@ export class Outbox {
 
   get waitingBytes(): number {
     return this.#gatheredBytes + this.#link.queuedBytes;
+  }
+
+  /** For what this node itself has to send. */
+  get hasRoom(): boolean {
+    return this.waitingBytes < this.#options.ownLimitBytes;
   }
 
   /** False: dropped, too much waits already. */

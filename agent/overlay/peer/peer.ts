@@ -134,6 +134,11 @@ export class Peer {
     return this.#outbox?.data(frame.bytes) ?? false;
   }
 
+  /** False: this node should send no more messages this way now. */
+  get hasRoom(): boolean {
+    return this.#outbox?.hasRoom ?? true;
+  }
+
   sendControl(packet: Control): void {
     if (this.#outbox === null || this.#closed) return;
     if (!this.#outbox.control(encodeControl(packet))) this.close('does-not-read');
