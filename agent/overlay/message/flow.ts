@@ -107,6 +107,7 @@ export class Flow {
       return donePacket(message, chunks.count, message.hash());
     }
     this.#counters.chunks_sent++;
+    message.hashUpTo(chunks.offset(step) + chunks.size(step));
     if (chunks.sent(step)) this.#counters.chunks_resent++;
     return chunkPacket(message, step, chunks.offset(step), chunks.size(step), payload);
   }

@@ -1,6 +1,7 @@
 import { blake3 } from '#crypto';
 import type { Address, Instant, PublicKey } from '#kernel';
 import type { MessageId } from '../types.ts';
+import { hashStepBytes, RunningHash } from './running-hash.ts';
 
 /** What one incoming message costs beside its bytes, roughly. */
 export const incomingCostBytes = 512;
@@ -25,6 +26,8 @@ export class Incoming {
   #filled = 0;
   #chunkCount = 0;
   readonly #early = new Map<number, Uint8Array>();
+  /** Only of a long one. */
+  readonly #running: RunningHash | null;
   #hash: Uint8Array | null = null;
 
   constructor(
@@ -41,6 +44,7 @@ export class Incoming {
     this.toAddress = toAddress;
     this.topic = topic;
     this.lengthBytes = lengthBytes;
+    this.#running = lengthBytes > hashStepBytes ? new RunningHash() : null;
     this.isReply = isReply;
     this.touchedAt = now;
   }
@@ -94,7 +98,7 @@ export class Incoming {
 
   /** BLAKE3-256 of the payload; only when full. */
   hash(): Uint8Array {
-    this.#hash ??= blake3(this.#buffer);
+    this.#hash ??= this.#running?.of(this.#buffer) ?? blake3(this.#buffer);
     return this.#hash;
   }
 
@@ -107,6 +111,7 @@ export class Incoming {
     }
     this.#buffer.set(bytes, this.#filled);
     this.#filled += bytes.length;
+    this.#running?.reached(this.#buffer, this.#filled);
   }
 
   #capacityFor(needed: number): number {

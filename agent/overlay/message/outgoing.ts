@@ -4,6 +4,7 @@ import { never } from '#kernel';
 import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import { Chunks } from './chunks.ts';
 import type { Destination } from './destination.ts';
+import { hashStepBytes, RunningHash } from './running-hash.ts';
 import { doneBytes, headerBytes, initBytes } from './wire.ts';
 
 const noHash = new Uint8Array(0);
@@ -53,6 +54,8 @@ export class Outgoing {
   isActive = false;
 
   readonly #changed: ((state: MessageState) => void) | undefined;
+  /** Only of a long one. */
+  readonly #running: RunningHash | null;
   #hash: Uint8Array = noHash;
 
   constructor(
@@ -71,6 +74,7 @@ export class Outgoing {
     this.isReply = message.replyTo !== null;
     this.payload = message.payload;
     this.lengthBytes = message.payload.length;
+    this.#running = message.payload.length > hashStepBytes ? new RunningHash() : null;
     this.chunks = new Chunks(message.payload.length);
     this.createdAt = createdAt;
     this.deadlineAt = deadlineAt;
@@ -102,9 +106,14 @@ export class Outgoing {
     this.payload = noHash;
   }
 
+  /** Its first `count` bytes have been sent: time to hash them. */
+  hashUpTo(count: number): void {
+    if (this.#hash === noHash) this.#running?.reached(this.payload, count);
+  }
+
   /** BLAKE3-256 of the payload. */
   hash(): Uint8Array {
-    if (this.#hash === noHash) this.#hash = blake3(this.payload);
+    if (this.#hash === noHash) this.#hash = this.#running?.of(this.payload) ?? blake3(this.payload);
     return this.#hash;
   }
 
