@@ -139,8 +139,9 @@ export class Packer {
     this.#last = gap.to;
   }
 
-  /** Items of this session from `from` on. A ring drops from a settled place on, and those are ends of batches. */
+  /** Items of this session from `from` on; what was damaged begins behind them all. A ring drops from a settled place on, and those are ends of batches. */
   #packedSince(from: Sequence): number {
+    if (from > this.#last) return 0;
     const before = this.#ends.findLast((end) => end.sequence < from) ?? this.#start;
     return this.#ordinal - before.ordinal;
   }

@@ -151,3 +151,16 @@ test('a record without hops, or that no link takes, is skipped and accounted for
   t.is(packer.ready[0]?.records, 2);
   t.deepEqual(packer.skipped, [{ to: sequence(3), count: 2 }]);
 });
+
+test('a gap behind what is packed counts whole, one that overlaps it only for what is not', (t) => {
+  const course = { from: keyA, to: keyB, lane: 1 } as const;
+  const rule = { prefix: '', maxQos: 2, retain: true } as const;
+  const ordinalAfter = (gap: GapRecord): number | undefined => {
+    const packer = new Packer(course, '11'.repeat(8), epoch(1), streamStart, () => rule);
+    packer.add([reading(1), reading(2), reading(3), gap]);
+    packer.close();
+    return packer.ready[0]?.last.ordinal;
+  };
+  t.is(ordinalAfter(gapOf(4, 13, 10, 'damaged')), 13, 'three records and the ten that were damaged behind them');
+  t.is(ordinalAfter(gapOf(1, 13, 13)), 13, 'three of the thirteen that the ring dropped are on their way');
+});
