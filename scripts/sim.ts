@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
-import { storm } from '../test/sim/storm.ts';
+import { type StormReport, storm } from '../test/sim/storm.ts';
+import type { Weather } from '../test/sim/verdict.ts';
 
 /** `npm run sim -- --seeds N [--from S]`: so many histories of agents under random faults, from seed S (1) on. */
 const { values } = parseArgs({ options: { seeds: { type: 'string' }, from: { type: 'string' } } });
@@ -10,29 +11,46 @@ if (!Number.isInteger(seeds) || !Number.isInteger(from) || seeds < 1) {
   process.exit(2);
 }
 
-let failed = 0;
+interface Sum {
+  histories: number;
+  lost: number;
+}
+
+const failed: number[] = [];
+const sums: Record<Weather, Sum> = {
+  plain: { histories: 0, lost: 0 },
+  drops: { histories: 0, lost: 0 },
+  decay: { histories: 0, lost: 0 },
+};
 let acknowledged = 0;
 let boots = 0;
 let slowestMs = 0;
 const began = performance.now();
 for (let seed = from; seed < from + seeds; seed++) {
-  const report = await storm(seed).catch((error: unknown) => ({
-    faults: [String(error instanceof Error ? error.stack : error)],
-    acknowledged: 0,
-    boots: 0,
-    healedMs: 0,
-  }));
+  const report = await storm(seed).catch((error: unknown) => String(error instanceof Error ? error.stack : error));
+  const faults = typeof report === 'string' ? [report] : report.faults;
+  if (typeof report !== 'string') add(report);
+  if (faults.length === 0) continue;
+  failed.push(seed);
+  const lines = faults.slice(0, 8).map((fault) => `  ${fault}\n`);
+  process.stdout.write(`npm run sim -- --seeds 1 --from ${seed}\n${lines.join('')}`);
+}
+const seconds = ((performance.now() - began) / 1000).toFixed(1);
+const { drops, decay } = sums;
+process.stdout.write(
+  `${drops.histories} with a ring that drops: ${drops.lost} records dropped and told; ` +
+    `${decay.histories} with bits that turn over: ${decay.lost} damaged and told\n` +
+    `${seeds - failed.length} of ${seeds} histories healed and whole; ${acknowledged} readings acknowledged, ${boots} boots, ` +
+    `healed after at most ${(slowestMs / 1000).toFixed(1)} s of simulated time; ${seconds} s\n`,
+);
+if (failed.length > 0) process.stdout.write(`failed: ${failed.slice(0, 20).join(' ')}\n`);
+process.exitCode = failed.length === 0 ? 0 : 1;
+
+function add(report: StormReport): void {
   acknowledged += report.acknowledged;
   boots += report.boots;
   slowestMs = Math.max(slowestMs, report.healedMs);
-  if (report.faults.length === 0) continue;
-  failed++;
-  const faults = report.faults.slice(0, 8).map((fault) => `  ${fault}\n`);
-  process.stdout.write(`npm run sim -- --seeds 1 --from ${seed}\n${faults.join('')}`);
+  const sum = sums[report.weather];
+  sum.histories++;
+  sum.lost += report.lost;
 }
-const seconds = ((performance.now() - began) / 1000).toFixed(1);
-process.stdout.write(
-  `${seeds - failed} of ${seeds} histories healed and whole; ${acknowledged} readings acknowledged, ${boots} boots, ` +
-    `healed after at most ${(slowestMs / 1000).toFixed(1)} s of simulated time; ${seconds} s\n`,
-);
-process.exitCode = failed === 0 ? 0 : 1;

@@ -130,6 +130,10 @@ class MessageBus implements Bus {
     return true;
   }
 
+  get heldBytes(): number {
+    return this.#inboundHouse.budget.usedBytes;
+  }
+
   streams(): ReturnType<Bus['streams']> {
     return [...this.#outbound.values()].map((runner) => runner.status());
   }

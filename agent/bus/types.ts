@@ -109,6 +109,8 @@ export interface Bus {
   /** For the overlay's `received`. False: not on the bus's topic, somebody else's message. */
   receive(message: ReceivedMessage): boolean;
   readonly counters: Readonly<BusCounters>;
+  /** Frames of all inbound streams in memory, not yet durable here. Bounded. */
+  readonly heldBytes: number;
   streams(): readonly StreamStatus[];
   /** Per sender: last position known and counts, for the account. */
   inbound(): readonly {

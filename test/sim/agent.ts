@@ -51,6 +51,8 @@ export class SimulatedAgent {
   boots = 0;
   /** Records that the far ends say were lost on the way to here. */
   gaps = 0;
+  /** Batches that were found damaged when its ring was opened, over all lives. */
+  damagedAtBoot = 0;
   log: Log = quiet;
   /** What should not have been thrown. */
   readonly troubles: string[] = [];
@@ -98,7 +100,9 @@ export class SimulatedAgent {
     const random = simulatedRandom(this.#chance.fork());
     const env: Env = { clock: host.clock, net: host.net, random, log: this.log, disk: diskOf(this.disk, host) };
     const ring = await this.#openRing(env, host);
-    if (ring !== null) await this.#start(env, host, ring);
+    if (ring === null) return;
+    this.damagedAtBoot += ring.status.damagedBatches;
+    await this.#start(env, host, ring);
   }
 
   /** Dead at once. `power`: what the disk had not synced is lost or torn. */

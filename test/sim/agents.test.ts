@@ -21,3 +21,5 @@ test('one seed is one history', async (t) => {
 test('a cursor that stays readable and gives nothing does not spin (seed 5)', (t) => whole(t, 5));
 
 test('a ring with room for a record but not for a batch is not asked in a loop (seed 168)', (t) => whole(t, 168));
+
+test('what a medium has damaged is told to the far end, all of it (seed 112)', (t) => whole(t, 112));

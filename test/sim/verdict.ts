@@ -1,0 +1,98 @@
+import type { AgentScene } from './scene.ts';
+
+/** Which ring has to have whose readings. */
+export interface Duty {
+  readonly ring: string;
+  readonly from: string;
+  readonly origins: readonly string[];
+}
+
+/** What the storm was allowed to take away: nothing; what the near ring dropped; what the near medium damaged. */
+export type Weather = 'plain' | 'drops' | 'decay';
+
+/** What of HOUSE.md's promises does not hold after a storm. */
+export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string[] {
+  const { ring, from, origins } = duty;
+  const { ledger } = scene;
+  const names = scene.agents.map((agent) => agent.plan.name);
+  const faults = [...ledger.faults(ring, names), ...ledger.misplaced(ring)];
+  if (weather !== 'decay') faults.push(...twice(scene, duty));
+  if (weather === 'plain') {
+    const missing = ledger.missing(ring, origins);
+    const first = missing[0];
+    if (first !== undefined) {
+      faults.push(`${ring}: ${missing.length} acknowledged readings missing, the first ${first.id} of ${first.at}`);
+    }
+    const unshared = ledger.unshared(from, ring, origins);
+    if (unshared > 0) faults.push(`${ring}: ${unshared} readings that are in ring ${from} are missing`);
+  }
+  return [...faults, ...accountFaults(scene, duty, weather)];
+}
+
+/** Records that are known at the far end are gone over at the near one, not sent to be sorted out there. */
+function twice(scene: AgentScene, { ring }: Duty): string[] {
+  let copies = 0;
+  for (const event of scene.agent(ring).events) if (event.kind === 'stored') copies += event.duplicates;
+  return copies === 0 ? [] : [`${ring}: ${copies} records that were known there came again`];
+}
+
+interface Sums {
+  matched: number;
+  settled: number;
+  full: number;
+  damaged: number;
+  others: number;
+  pending: number;
+}
+
+function nearSums(scene: AgentScene, from: string): Sums {
+  const sums: Sums = { matched: 0, settled: 0, full: 0, damaged: 0, others: 0, pending: 0 };
+  for (const { name, account } of scene.agent(from).life?.ring.cursors() ?? []) {
+    if (!name.startsWith('link/')) continue;
+    const { full, damaged, expired, refused } = account.dropped;
+    sums.matched += account.matched;
+    sums.settled += account.settled;
+    sums.full += full;
+    sums.damaged += damaged;
+    sums.others += expired + refused;
+    sums.pending += account.pending;
+  }
+  return sums;
+}
+
+/** accepted = delivered + dropped + pending at the near end; what the far end counts is what it has. */
+function accountFaults(scene: AgentScene, { ring, from, origins }: Duty, weather: Weather): string[] {
+  const receiver = scene.agent(ring).life;
+  if (scene.agent(from).life === null || receiver === null) return [`${from} or ${ring} is not running`];
+  const near = nearSums(scene, from);
+  const key = scene.agent(from).identity.publicKey;
+  const far = { stored: 0, lost: 0 };
+  for (const one of receiver.bus.inbound()) {
+    if (one.from !== key) continue;
+    far.stored += one.stored;
+    far.lost += one.lost;
+  }
+  const faults: string[] = [];
+  // What a damaged batch took from a cursor's account nobody knows any more; that it was damaged has been counted.
+  const cursorLost = weather === 'decay' && near.matched < far.stored;
+  const known = scene.agent(from).damagedAtBoot === 0 && !cursorLost;
+  const wrong = (what: string): void => {
+    faults.push(`${from} → ${ring}: ${what}: near ${JSON.stringify(near)}, far ${JSON.stringify(far)}`);
+  };
+  if (far.stored !== scene.ledger.foundOf(ring, origins)) {
+    wrong(`${scene.ledger.foundOf(ring, origins)} of the stored are there`);
+  }
+  if (!known) return faults;
+  if (near.matched !== near.settled + near.full + near.damaged + near.others + near.pending) wrong('does not add up');
+  if (near.pending > 0 || near.others > 0) wrong('not all is delivered');
+  if (weather === 'plain' && near.full + near.damaged + far.lost > 0) wrong('something was dropped');
+  if (weather === 'plain') return faults;
+  // What is not there was dropped here, and told there: no more, no less.
+  const missing = scene.ledger.missing(ring, origins).length;
+  if (far.stored + far.lost !== near.matched) wrong('the far end was not told of all that it has not got');
+  if (far.lost > near.full + near.damaged) wrong('the far end was told of more than was dropped');
+  if (missing > far.lost) wrong(`${missing} acknowledged readings are missing`);
+  if (weather === 'drops' && near.damaged > 0) wrong('something was damaged');
+  if (weather === 'decay' && near.full > 0) wrong('something was dropped for want of room');
+  return faults;
+}
