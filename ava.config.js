@@ -5,7 +5,7 @@ export default {
   extensions: ['ts'],
   files: ['test/**/*.test.ts', ...(long ? [] : ['!test/**/*.long.test.ts'])],
   environmentVariables: { FORCE_COLOR: '0' },
-  timeout: long ? '20m' : '5m',
+  timeout: long ? '20m' : '3m',
   workerThreads: false,
   concurrency: 2,
 };

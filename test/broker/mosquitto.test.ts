@@ -54,6 +54,7 @@ for (const version of ['311', '5'] as const) {
     await at.crash();
     await at.start();
     t.is(await subscribe(2).ended, 'plant/b away 1\nplant/b away 2\n');
+    await until(() => at.broker.status.connections === 0, 'the subscriber to be gone');
     const doomed = spawn('mosquitto_sub', [
       ...common,
       '-t',
