@@ -129,10 +129,11 @@ async function linkClosed(_: ExecutionContext, rig: Rig, count: number): Promise
   rig.relay.cut();
 }
 
-async function farFrozen(_: ExecutionContext, rig: Rig, count: number): Promise<void> {
+/** The last time for longer than the overlay waits before it gives a silent link up. */
+async function farFrozen(_: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
   rig.publish(count / 2);
   rig.hub.signal('SIGSTOP');
   rig.publish(count / 2);
-  await pause(1_000);
+  await pause(turn === each - 1 ? 9_000 : 1_000);
   rig.hub.signal('SIGCONT');
 }
