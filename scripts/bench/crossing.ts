@@ -71,7 +71,7 @@ async function measureDrain(contender: Contender): Promise<Drain> {
   await contender.start();
   const load = new Load(contender);
   await load.start();
-  await load.fullSpeed(warmUp);
+  await load.fullSpeed(5 * warmUp);
   const drain = await load.drain(drainCount, () => contender.relay.reopen());
   await load.stop();
   await contender.stop();
@@ -117,7 +117,7 @@ function print(results: ReadonlyMap<string, Result>, sync: number): void {
 
 function printDrains(drains: ReadonlyMap<string, readonly Drain[]>): void {
   console.log(`\na backlog of ${drainCount} after an outage, seconds from the link's return`);
-  line('', 'first', 'last', 'flow', 'flow ÷ hypha');
+  line('', 'first', 'last', 'flow', '÷ hypha');
   const flow = (name: string): number =>
     median((drains.get(name) ?? []).map(({ firstMs, lastMs }) => lastMs - firstMs));
   for (const [name, found] of drains) {
