@@ -11,8 +11,8 @@ import {
 
 export type Kind = (typeof plaintextKind)[keyof typeof plaintextKind];
 
-/** The longest body that a packet of ours carries: 1,400 bytes with the plaintext's header, and an ICMP is shorter. */
-const maxBodyBytes = 1400;
+/** The longest body that a packet of ours carries, a large bundle; what others get is at most 1,400 bytes. */
+const maxBodyBytes = 16_384;
 
 /** Nonces drawn at a time: one call for random bytes costs as much as half a cipher. */
 const noncesAtOnce = 128;

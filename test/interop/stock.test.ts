@@ -134,6 +134,20 @@ withStock('two nodes of ours exchange messages through a stock router', async (t
   t.is(Buffer.from((await left.gets(asked.id)).payload).toString(), 'answer!');
 });
 
+withStock('the large packets of two nodes of ours cross a stock router', async (t) => {
+  const router = await stockNode(t, []);
+  const left = await ourNode(t, router);
+  const right = await ourNode(t, router);
+  for (let count = 0; count < 5; count++) await left.send(right.publicKey, randomBytes(300)).ended;
+  const before = left.overlay.counters['packets_sent'] ?? 0;
+  const payload = randomBytes(1_000_000);
+  const sending = left.send(right.publicKey, payload);
+  t.is(await sending.ended, 'received');
+  t.true(Buffer.from((await right.gets(sending.id)).payload).equals(payload));
+  t.is(left.overlay.counters['retry_timeouts'], 0);
+  t.true((left.overlay.counters['packets_sent'] ?? 0) - before < 300, 'fewer than half as many packets as chunks');
+});
+
 withStock('two stock daemons exchange messages through a router of ours', async (t) => {
   const router = await ourNode(t);
   const left = await stockNode(t, [router.endpoint]);

@@ -20,7 +20,7 @@ function formsOf(station: Station, loses: (form: string) => boolean = () => fals
 
 test('between two of ours messages that are sent together share sealed packets, and so do their answers', async (t) => {
   const world = new World(1);
-  const [left, right] = pairOf(world, calm());
+  const [left, right] = pairOf(world, calm(), { largeBundleBytes: 1400 });
   left.send(Buffer.from('the first learns'));
   await world.run(second);
   const before = { left: left.packets, right: right.packets };
@@ -64,11 +64,49 @@ test('a far side that knows bundles no longer gets lone packets after one silenc
   t.is(left.machine.counters['messages_acked'], 2);
 });
 
+test('where the path carries it, many small messages share one large packet', async (t) => {
+  const world = new World(4);
+  const [left, right] = pairOf(world, calm());
+  for (const at of [0, 100]) world.plan(at, () => left.send(Buffer.from('learns')));
+  await world.run(second);
+  const before = left.packets;
+  left.together(() => {
+    for (let count = 0; count < 40; count++) left.send(world.chance.bytes(200));
+  });
+  t.true(await world.run(2 * second, areOver(left)));
+  t.is(left.packets - before, 1);
+  t.is(right.received.length, 42);
+});
+
+test('a path that carries no large packets is asked once in ten minutes, and nothing else is lost on it', async (t) => {
+  const world = new World(5);
+  const [left, right] = pairOf(world, calm());
+  left.longestBytes = 1400;
+  for (let at = 0; at < 20 * 60 * second; at += 5 * second) world.plan(at, () => left.send(world.chance.bytes(9000)));
+  await world.run(20 * 60 * second);
+  t.true(await world.run(21 * 60 * second, areOver(left)));
+  t.is(right.received.length, 240);
+  t.is(left.tooLong, 2);
+  t.is(left.machine.counters['retry_timeouts'], 0);
+});
+
+test('a path that carries large packets no longer costs one silence', async (t) => {
+  const world = new World(6);
+  const [left, right] = pairOf(world, calm());
+  for (const at of [0, 100]) world.plan(at, () => left.send(Buffer.from('learns')));
+  await world.run(second);
+  left.longestBytes = 1400;
+  left.send(world.chance.bytes(100_000));
+  t.true(await world.run(10 * second, areOver(left)));
+  t.is(right.received.length, 3);
+  t.is(left.machine.counters['retry_timeouts'], 1);
+});
+
 test('a bundle that is cut short gives what was whole and is counted', (t) => {
-  const bundle = new Bundle(64);
-  t.true(bundle.add(Buffer.from('one')));
-  t.true(bundle.add(Buffer.from('two')));
-  t.false(bundle.add(Buffer.alloc(64)));
+  const bundle = new Bundle();
+  t.true(bundle.add(Buffer.from('one'), 64));
+  t.true(bundle.add(Buffer.from('two'), 64));
+  t.false(bundle.add(Buffer.alloc(64), 64));
   const seen: string[] = [];
   t.true(eachInBundle(bundle.bytes, (packet) => seen.push(packet.toString())));
   t.false(eachInBundle(bundle.bytes.subarray(0, -1), (packet) => seen.push(packet.toString())));

@@ -30,7 +30,7 @@ test('a message of any length arrives once, whole, with its topic', async (t) =>
 
 test('a small message takes one round trip once the far side is known to answer a repeated DONE', async (t) => {
   const world = new World(2);
-  const [left, right] = pairOf(world, { ...calm(), delayMs: 50 });
+  const [left, right] = pairOf(world, { ...calm(), delayMs: 50 }, { largeBundleBytes: 1400 });
   left.send(Buffer.from('the first learns'));
   await world.run(minute, () => false);
   const before = world.now;

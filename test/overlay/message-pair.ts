@@ -39,6 +39,9 @@ export class Station {
   onReceived: (message: ReceivedMessage) => void = () => undefined;
   /** Sees every message packet before the weather, those of a bundle one by one; false: it is lost, with its bundle. */
   passes: (body: Buffer, form: Form) => boolean = () => true;
+  /** Longer packets get lost on the way, and are counted. */
+  longestBytes = Number.POSITIVE_INFINITY;
+  tooLong = 0;
   /** Sent, a bundle as one. */
   packets = 0;
   #far: Station | null = null;
@@ -143,6 +146,10 @@ export class Station {
   #transmit(body: Buffer, form: Form): void {
     this.packets++;
     const { loss, twice, delayMs, jitterMs } = this.#weather;
+    if (body.length > this.longestBytes) {
+      this.tooLong++;
+      return;
+    }
     if (!this.#passes(body, form) || this.#chance.hits(loss)) return;
     const copies = this.#chance.hits(twice) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {

@@ -5,23 +5,24 @@
  * ```
  * length (2) | message packet | length (2) | message packet | …
  * ```
+ *
+ * A packet whose flags are all zero is padding: a bundle that asks whether the path carries so much is filled up with it.
  */
 export const bundleLengthBytes = 2;
 
+const firstBytes = 1400;
+
 /** One bundle in the making. */
 export class Bundle {
-  readonly #bytes: Buffer;
+  #bytes: Buffer = Buffer.allocUnsafe(firstBytes);
   #size = 0;
 
-  constructor(limitBytes: number) {
-    this.#bytes = Buffer.allocUnsafe(limitBytes);
-  }
-
-  /** False: there is no room for it. */
-  add(packet: Uint8Array): boolean {
+  /** False: it would be longer than `limitBytes`. */
+  add(packet: Uint8Array, limitBytes: number): boolean {
     const start = this.#size + bundleLengthBytes;
     const end = start + packet.length;
-    if (end > this.#bytes.length) return false;
+    if (end > limitBytes) return false;
+    if (end > this.#bytes.length) this.#widen(limitBytes);
     this.#bytes[start - 2] = packet.length >> 8;
     this.#bytes[start - 1] = packet.length & 0xff;
     this.#bytes.set(packet, start);
@@ -31,6 +32,12 @@ export class Bundle {
 
   get bytes(): Buffer {
     return this.#bytes.subarray(0, this.#size);
+  }
+
+  #widen(toBytes: number): void {
+    const wider = Buffer.allocUnsafe(toBytes);
+    this.#bytes.copy(wider, 0, 0, this.#size);
+    this.#bytes = wider;
   }
 }
 

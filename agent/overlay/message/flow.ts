@@ -91,7 +91,7 @@ export class Flow {
       message.retryAt = this.retryAt(message, now);
       this.wakeBy(message.retryAt);
     }
-    this.#post.send(message.to, packet, destination.takesBundles);
+    this.#post.send(message.to, packet, destination.bundleBytes);
   }
 
   #packet(message: Outgoing, step: number): Buffer {

@@ -19,12 +19,14 @@ export class MessageMachine {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
   readonly #post: Post;
+  readonly #answerBundleBytes: number;
   readonly #counters: MessageCounters = newCounters();
   #now: Instant = instant(0);
 
   constructor(options: Partial<MessageOptions>, sink: MessageSink, random: Random) {
     const all = { ...defaultOptions, ...options };
-    this.#post = new Post(sink, all.bundleBytes);
+    this.#post = new Post(sink);
+    this.#answerBundleBytes = all.bundleBytes;
     this.#sender = new Sender(all, this.#post, random, this.#counters);
     this.#receiver = new Receiver(all, sink, this.#post, this.#counters, (message) => {
       if (message.isReply) this.#sender.received(message.id, subnetOf(message.fromAddress), this.#now);
@@ -73,9 +75,11 @@ export class MessageMachine {
   bundle(from: Origin, toAddress: Address, body: Uint8Array, now: Instant): void {
     this.#counters.bundles_received++;
     this.#sender.bundleReceived(subnetOf(from.address));
-    this.#receiver.inBundle = true;
-    const isWhole = eachInBundle(bufferOver(body), (packet) => this.packet(from, toAddress, packet, now));
-    this.#receiver.inBundle = false;
+    this.#receiver.answerBundleBytes = this.#answerBundleBytes;
+    const isWhole = eachInBundle(bufferOver(body), (packet) => {
+      if (!isPadding(packet)) this.packet(from, toAddress, packet, now);
+    });
+    this.#receiver.answerBundleBytes = 0;
     if (!isWhole) this.#counters.packets_malformed++;
   }
 
@@ -153,3 +157,5 @@ export class MessageMachine {
     else receiver.aborted(from, id);
   }
 }
+
+const isPadding = (packet: Buffer): boolean => packet.length >= headerBytes && flagsOf(packet) === 0;

@@ -13,6 +13,8 @@ export interface MessageOptions {
   readonly sendAhead: boolean;
   /** Bytes of a bundle at the most; 0: no bundles. */
   readonly bundleBytes: number;
+  /** The same where the path has been seen to carry so much. */
+  readonly largeBundleBytes: number;
 
   /** Unfinished messages of ours; beyond it `send` returns null. */
   readonly outboxCount: number;
@@ -48,6 +50,7 @@ export const defaultOptions: MessageOptions = {
   deadlineMs: minutes(5),
   sendAhead: true,
   bundleBytes: 1400,
+  largeBundleBytes: 16_384,
   outboxCount: 4096,
   outboxBytes: 128 * mebibyte,
   finishedCount: 2048,

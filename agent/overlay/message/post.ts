@@ -8,7 +8,6 @@ const openLimit = 64;
 /** Where packets go out: alone, or gathered into bundles until `flush`. What goes to one address keeps its order. */
 export class Post {
   readonly #sink: MessageSink;
-  readonly #bundleBytes: number;
   readonly #open = new Map<Address, Bundle>();
   /** Packets come in runs: the bundle used last is not looked up again. */
   #latestTo: Address | null = null;
@@ -16,22 +15,27 @@ export class Post {
   #isHolding = false;
   #isPlanned = false;
 
-  constructor(sink: MessageSink, bundleBytes: number) {
+  constructor(sink: MessageSink) {
     this.#sink = sink;
-    this.#bundleBytes = bundleBytes;
   }
 
-  get bundles(): boolean {
-    return this.#bundleBytes > 0;
-  }
-
-  send(to: Address, packet: Buffer, inBundle: boolean): void {
-    if (inBundle && packet.length + bundleLengthBytes <= this.#bundleBytes) {
-      this.#gather(to, packet);
+  /** `bundleBytes`: how long a bundle with it may be; 0: it goes alone. */
+  send(to: Address, packet: Buffer, bundleBytes: number): void {
+    if (packet.length + bundleLengthBytes <= bundleBytes) {
+      this.#gather(to, packet, bundleBytes);
       return;
     }
     this.#close(to);
     this.#sink.transmit(to, packet, 'packet');
+  }
+
+  /** The packet in a bundle of its own, filled up to `bundleBytes`. */
+  sendPadded(to: Address, packet: Buffer, bundleBytes: number): void {
+    this.#close(to);
+    const bundle = new Bundle();
+    bundle.add(packet, bundleBytes);
+    bundle.add(Buffer.alloc(bundleBytes - bundle.bytes.length - bundleLengthBytes), bundleBytes);
+    this.#sink.transmit(to, bundle.bytes, 'bundle');
   }
 
   hasRoom(to: Subnet): boolean {
@@ -53,13 +57,13 @@ export class Post {
     for (const to of this.#open.keys()) this.#close(to);
   }
 
-  #gather(to: Address, packet: Buffer): void {
+  #gather(to: Address, packet: Buffer, bundleBytes: number): void {
     const open = to === this.#latestTo ? this.#latest : this.#open.get(to);
-    if (open?.add(packet) === true) return;
+    if (open?.add(packet, bundleBytes) === true) return;
     if (open) this.#close(to);
     if (this.#open.size >= openLimit) for (const other of this.#open.keys()) this.#close(other);
-    const bundle = new Bundle(this.#bundleBytes);
-    bundle.add(packet);
+    const bundle = new Bundle();
+    bundle.add(packet, bundleBytes);
     this.#open.set(to, bundle);
     this.#latestTo = to;
     this.#latest = bundle;

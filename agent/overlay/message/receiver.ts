@@ -26,7 +26,7 @@ interface HeldAck {
   readonly to: Address;
   readonly body: Buffer;
   readonly length: number;
-  readonly inBundle: boolean;
+  readonly bundleBytes: number;
   readonly message: Incoming;
 }
 
@@ -48,7 +48,7 @@ export class Receiver {
   readonly #unread: Unread;
   readonly #completed: (message: ReceivedMessage) => void;
   /** What comes in a bundle is answered in one. */
-  inBundle = false;
+  answerBundleBytes = 0;
   #isHolding = false;
   #held: HeldAck[] = [];
 
@@ -134,7 +134,7 @@ export class Receiver {
   /** Tells the sender that an application has taken the message; once. */
   markRead(id: MessageId): void {
     const to = this.#unread.take(id);
-    if (to !== undefined) this.#post.send(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read), false);
+    if (to !== undefined) this.#post.send(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read), 0);
   }
 
   /** From now on answers wait for `release`, and those of a message that is complete by then are left out but for DONE's. */
@@ -205,20 +205,20 @@ export class Receiver {
       this.#answer(to, body, length);
       return;
     }
-    this.#held.push({ to, body, length, inBundle: this.inBundle, message });
+    this.#held.push({ to, body, length, bundleBytes: this.answerBundleBytes, message });
     if (this.#held.length >= heldLimit) this.#flush();
   }
 
   #flush(): void {
     const held = this.#held;
     this.#held = [];
-    for (const { to, body, length, inBundle, message } of held) {
-      if (!message.isComplete) this.#post.send(to, ackPacket(body, length), inBundle);
+    for (const { to, body, length, bundleBytes, message } of held) {
+      if (!message.isComplete) this.#post.send(to, ackPacket(body, length), bundleBytes);
     }
   }
 
   #answer(to: Address, body: Buffer, length: number): void {
-    this.#post.send(to, ackPacket(body, length), this.inBundle);
+    this.#post.send(to, ackPacket(body, length), this.answerBundleBytes);
   }
 }
 

@@ -43,7 +43,7 @@ const askBundlesAfter = milliseconds(10_000);
  * - silence after all chunks are acked: DONE again, then with a chunk as a probe: if the chunk is answered and DONE is not,
  *   the far side has begun anew and gets all chunks again;
  * - a far side that answers repeated DONEs is asked with one in a bundle whether it takes those; any bundle from it says
- *   that it does, until a silence;
+ *   that it does; then with one in a large bundle whether the path carries those; at any silence all that is forgotten;
  * - INIT again after a DONE only where repeated DONEs are answered, so that a stock node never gets a message twice.
  */
 export class Sender {
@@ -132,7 +132,7 @@ export class Sender {
     if (message.isFinished) {
       if (message.doneWasAcked) {
         message.destination.reacks = 'yes';
-        this.#askForBundles(message, now);
+        this.#reacked(message, now);
       }
       message.doneWasAcked = true;
       return;
@@ -176,7 +176,8 @@ export class Sender {
   /** A bundle has come from there. */
   bundleReceived(subnet: Subnet): void {
     const destination = this.#destinations.known(subnet);
-    if (destination !== undefined) destination.takesBundles = this.#post.bundles;
+    if (destination !== undefined)
+      destination.bundleBytes = Math.max(destination.bundleBytes, this.#options.bundleBytes);
   }
 
   tick(now: Instant): void {
@@ -242,8 +243,8 @@ export class Sender {
     message.retryAt = never;
     if (destination.timedMessage === message) destination.timedMessage = null;
     destination.silent(now);
-    destination.takesBundles = false;
-    destination.askBundlesAt = now;
+    if (destination.bundleBytes > this.#options.bundleBytes) destination.askLargeAt = after(now, askBundlesAfter);
+    destination.forgetBundles(now);
     message.initUnderWay = false;
     message.doneUnderWay = false;
     if (message.isOpen && !message.stepwise && chunks.acked === 0 && chunks.underWay > 0) destination.aheadFailed(now);
@@ -311,18 +312,42 @@ export class Sender {
     destination.reacks = 'unknown';
     destination.askedWith = message;
     destination.askedAt = now;
-    this.#post.send(message.to, donePacket(message, message.chunks.count, message.hash()), false);
+    this.#post.send(message.to, this.#done(message), 0);
+  }
+
+  #reacked(message: Outgoing, now: Instant): void {
+    const { destination } = message;
+    if (destination.askedLargeWith !== message) {
+      if (destination.bundleBytes === 0) this.#askForBundles(message, now);
+      return;
+    }
+    destination.askedLargeWith = null;
+    if (destination.bundleBytes > 0) destination.bundleBytes = this.#options.largeBundleBytes;
   }
 
   #askForBundles(message: Outgoing, now: Instant): void {
     const { destination } = message;
-    if (!this.#post.bundles || destination.takesBundles || now < destination.askBundlesAt) return;
-    destination.askBundlesAt = after(now, askBundlesAfter);
-    this.#post.send(message.to, donePacket(message, message.chunks.count, message.hash()), true);
+    const { bundleBytes, largeBundleBytes } = this.#options;
+    if (destination.bundleBytes === 0 && bundleBytes > 0 && now >= destination.askBundlesAt) {
+      destination.askBundlesAt = after(now, askBundlesAfter);
+      this.#post.send(message.to, this.#done(message), bundleBytes);
+    } else if (
+      destination.bundleBytes > 0 &&
+      destination.bundleBytes < largeBundleBytes &&
+      now >= destination.askLargeAt
+    ) {
+      destination.askLargeAt = after(now, doubtAfter);
+      destination.askedLargeWith = message;
+      this.#post.sendPadded(message.to, this.#done(message), largeBundleBytes);
+    }
+  }
+
+  #done(message: Outgoing): Buffer {
+    return donePacket(message, message.chunks.count, message.hash());
   }
 
   #transmit(message: Outgoing, packet: Buffer): void {
-    this.#post.send(message.to, packet, message.destination.takesBundles);
+    this.#post.send(message.to, packet, message.destination.bundleBytes);
   }
 
   #giveUp(message: Outgoing, now: Instant): void {
