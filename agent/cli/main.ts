@@ -159,5 +159,3 @@ function command(parent: Command, name: string, what: string, example: string): 
 function leaveQuietly(): void {
   process.exit();
 }
-
-if (import.meta.main) await main(process.argv.slice(2));

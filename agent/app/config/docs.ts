@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { schema } from './schema.ts';
 import { defaultOf, elementOf, keysOf, kindOf, type Meta, metaOf } from './tree.ts';
 import { variableOf } from './variables.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** How the schema is walked for suggestions, variables, docs: zod's own introspection, in one place. */
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Duration, type Endpoint, isTopicFilter, isTopicName, milliseconds, parsePublicKey } from '#kernel';
 
 /** The kinds of value a setting can have, each parsed from what a person writes. The message of an issue is what was wanted. */

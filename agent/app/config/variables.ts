@@ -1,5 +1,5 @@
 import { parse } from 'smol-toml';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { closest } from './closest.ts';
 import { ConfigError } from './problem.ts';
 import { schema } from './schema.ts';
