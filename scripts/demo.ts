@@ -17,9 +17,10 @@ const screen = new Screen(process.stdout);
 const show = new Show(scene, screen, paint, live);
 
 process.on('exit', () => {
-  scene.killAll();
+  scene.abandon();
   screen.close();
 });
+process.stdout.on('error', () => interruption.abort());
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interruption.abort());
 
 process.exitCode = await tellStory();

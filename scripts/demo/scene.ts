@@ -96,13 +96,18 @@ export class Scene {
 
   async close(): Promise<void> {
     this.endMeasuring();
-    this.killAll();
+    this.#killAll();
     await Promise.all([this.sensor.stop(), this.subscriber.stop(), this.gateway.exited, this.hub.exited]);
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** For an end without time to wait. */
-  killAll(): void {
+  abandon(): void {
+    this.#killAll();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #killAll(): void {
     this.gateway.signal('SIGKILL');
     this.hub.signal('SIGKILL');
   }
