@@ -4,7 +4,7 @@ import { viewOf } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Position } from './position.ts';
 import type { StoredProvenance } from './record.ts';
-import { nameOf, provenanceOf, readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
+import { NameReader, provenanceOf, readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
 import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
 import type { Cursor, CursorAccount, GapRecord, MessageRecord, Provenance } from './types.ts';
@@ -35,6 +35,7 @@ export class OpenCursor implements Cursor {
   readonly #position: Position;
   readonly #walker: Walker;
   readonly #unsettled = new Unsettled();
+  readonly #topics = new NameReader();
   #readTo: number;
   /** Changes whenever the read position is moved by something else than reading. */
   #moves = 0;
@@ -42,6 +43,8 @@ export class OpenCursor implements Cursor {
   #gapShown = false;
   /** A settle beyond what was read: records up to there are counted by reading them in silence. */
   #skim: { to: number; refused: number } | null = null;
+  /** Such a reading that nobody's `read` waits for; the next one does. */
+  #skimming: Promise<void> | null = null;
 
   constructor(host: CursorHost, position: Position) {
     this.name = position.name;
@@ -76,10 +79,13 @@ export class OpenCursor implements Cursor {
     assert(!this.#reading, `two reads of cursor ${this.name} at once`);
     this.#reading = true;
     try {
+      if (this.#skimming !== null) await this.#skimming;
+      this.#walker.reuse();
       if (this.#skim !== null) await this.#skimThrough();
       return await this.#fill(maxRecords, maxBytes);
     } finally {
       this.#reading = false;
+      if (!this.#mayMatch) this.#walker.rest();
     }
   }
 
@@ -106,7 +112,7 @@ export class OpenCursor implements Cursor {
 
   remove(): Sequence {
     this.#moves++;
-    this.#walker.release();
+    this.#walker.rest();
     return this.#host.remove(this.#position);
   }
 
@@ -155,16 +161,12 @@ export class OpenCursor implements Cursor {
   #settleUnread(to: number, refused: number): void {
     const { skim } = { skim: this.#skim };
     this.#skim = { to: Math.max(skim?.to ?? 0, to), refused: (skim?.refused ?? 0) + refused };
-    if (this.#reading) return;
-    this.#reading = true;
-    this.#skimThrough().then(
-      () => {
-        this.#reading = false;
-      },
-      () => {
-        this.#reading = false;
-      },
-    );
+    if (this.#reading || this.#skimming !== null) return;
+    this.#skimming = this.#skimThrough()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#skimming = null;
+      });
   }
 
   /** Reads up to the wanted place without handing anything out, then settles there. */
@@ -275,6 +277,8 @@ export class OpenCursor implements Cursor {
       if (step.kind === 'batch') for (const _ of this.#matching(step.batch, at, segment.last)) found++;
       at = step.kind === 'lost' ? step.to : step.batch.last;
     }
+    walker.release();
+    walker.reuse();
     return found;
   }
 
@@ -297,7 +301,7 @@ export class OpenCursor implements Cursor {
       const provenance = provenanceOf(view, at);
       if (provenance !== null && this.#host.names(provenance, except)) return null;
     }
-    const topic = nameOf(bytes, view, at);
+    const topic = this.#topics.of(bytes, view, at);
     return this.#position.wants(topic, sequence) ? topic : null;
   }
 

@@ -2,6 +2,7 @@ import type { DiskFile, Log as Journal } from '#kernel';
 import { AgentError, messageOf, pageBytes } from '#kernel';
 import { type BatchHeader, sealBatch } from './batch.ts';
 import { type Geometry, padded } from './layout.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Tail } from './tail.ts';
 
@@ -26,6 +27,7 @@ export class Log {
   readonly file: DiskFile;
   readonly segments: Segment[];
   readonly tail: Tail;
+  readonly readBuffers = new ReadBuffers();
   /** Zeros not counted: those are written once in the file's life. */
   bytesWritten = 0;
   zeroesWritten = 0;

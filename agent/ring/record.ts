@@ -120,6 +120,33 @@ export function nameOf(bytes: Buffer, view: DataView, at: number): string {
   return bytes.toString('utf8', from, from + view.getUint16(at + 8, true));
 }
 
+/** Names of records one after the other: the same name again is the same string, and is not decoded. */
+export class NameReader {
+  #bytes = new Uint8Array(256);
+  #length = -1;
+  #name = '';
+
+  of(bytes: Buffer, view: DataView, at: number): string {
+    const from = at + recordHeaderBytes + ((view.getUint8(at + 5) & 32) === 0 ? 0 : provenanceBytes);
+    const length = view.getUint16(at + 8, true);
+    if (length !== this.#length || !this.#isSame(bytes, from)) this.#take(bytes, from, length);
+    return this.#name;
+  }
+
+  #isSame(bytes: Buffer, from: number): boolean {
+    const known = this.#bytes;
+    for (let index = 0; index < this.#length; index++) if (bytes[from + index] !== known[index]) return false;
+    return true;
+  }
+
+  #take(bytes: Buffer, from: number, length: number): void {
+    this.#name = bytes.toString('utf8', from, from + length);
+    const fits = length <= this.#bytes.length && from + length <= bytes.length;
+    this.#length = fits ? length : -1;
+    if (fits) this.#bytes.set(bytes.subarray(from, from + length));
+  }
+}
+
 export function provenanceOf(view: DataView, at: number): StoredProvenance | null {
   return (view.getUint8(at + 5) & 32) === 0 ? null : readProvenance(view, at + recordHeaderBytes);
 }
@@ -131,12 +158,13 @@ export function* recordsOf(
   end: number,
 ): Generator<StoredRecord & { readonly name: string }> {
   const view = viewOf(bytes);
+  const names = new NameReader();
   for (let at = from; ; ) {
     const length = recordLength(view, at, end);
     if (length === 0) return;
     const record = readRecord(bytes, view, at, length);
     if (record === null) return;
-    yield { ...record, name: nameOf(bytes, view, at) };
+    yield Object.assign(record, { name: names.of(bytes, view, at) });
     at += length;
   }
 }

@@ -53,7 +53,10 @@ export interface StateChange {
 
 export type Entry = NewMessage | StateChange;
 
-/** What a message record says when read back. `body` and `bytes` are views of a shared buffer: copy what is kept. */
+/**
+ * What a message record says when read back. `body` is a view of a buffer that is used again: it stays as it is until the
+ * cursor's next `read`. Copy what is kept longer.
+ */
 export interface MessageRecord {
   readonly kind: 'message';
   readonly sequence: Sequence;
@@ -118,7 +121,7 @@ export interface Cursor {
   readonly account: CursorAccount;
   /**
    * The next matching records and gaps after the read position, in order, at most `maxRecords` and about `maxBytes`.
-   * Empty when the durable end is reached. One read at a time.
+   * Empty when the durable end is reached. One read at a time; it ends what the bodies of the read before may be used for.
    */
   read(maxRecords: number, maxBytes: number): Promise<readonly (MessageRecord | GapRecord)[]>;
   /** True when matching durable records may lie after the read position. */

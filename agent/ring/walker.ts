@@ -6,6 +6,9 @@ import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
 
 const chunkBytes = 256 * 1024;
+/** More chunks than this of one read are left to the garbage collector. */
+const lentLimit = 8;
+const noBytes = Buffer.alloc(0);
 
 /** A stretch of sequences that cannot be read any more. */
 export interface Lost {
@@ -33,9 +36,13 @@ export class Walker {
   #behind = 0;
   /** The batch that was read last: its reader may take it in several turns. */
   #current: Batch | null = null;
-  #chunk: Buffer = Buffer.alloc(0);
+  #chunk: Buffer = noBytes;
+  /** How much of the chunk was read. */
+  #chunkBytes = 0;
   #chunkOffset = 0;
   #chunkSegment: Segment | null = null;
+  /** Chunks of batches that were handed out, which are not in use here any more. */
+  #lent: Buffer[] = [];
 
   constructor(log: Log, damage: OnDamage) {
     this.#log = log;
@@ -46,7 +53,10 @@ export class Walker {
   async next(after: number, upTo: number, skip: (segment: Segment) => boolean = never): Promise<Step | null> {
     for (let from = after; from < upTo; ) {
       const recent = this.#log.tail.find(from + 1);
-      if (recent !== undefined) return { kind: 'batch', batch: recent };
+      if (recent !== undefined) {
+        this.release();
+        return { kind: 'batch', batch: recent };
+      }
       const segment = this.#log.segmentAfter(from);
       if (segment === undefined || segment.first > upTo) return null;
       from = Math.max(from, segment.first - 1);
@@ -62,12 +72,30 @@ export class Walker {
     return null;
   }
 
-  /** Gives the read buffer back. */
+  /** Begins anew; the memory of what was handed out stays as it is. */
   release(): void {
+    this.#lend();
     this.#segment = null;
     this.#current = null;
+  }
+
+  /** Nobody uses batches that were handed out, but for the one that is read next again: their memory is used anew. */
+  reuse(): void {
+    for (const chunk of this.#lent) this.#log.readBuffers.giveBack(chunk);
+    this.#lent = [];
+  }
+
+  /** Nothing more is read for a while: keeps no memory. What was handed out stays as it is as long as somebody has it. */
+  rest(): void {
+    this.release();
+    this.#lent = [];
+  }
+
+  #lend(): void {
+    if (this.#chunk.length > 0 && this.#lent.length < lentLimit) this.#lent.push(this.#chunk);
+    this.#chunk = noBytes;
+    this.#chunkBytes = 0;
     this.#chunkSegment = null;
-    this.#chunk = Buffer.alloc(0);
   }
 
   async #inSegment(segment: Segment, after: number): Promise<Step> {
@@ -114,7 +142,7 @@ export class Walker {
   async #batchAt(segment: Segment, offset: number): Promise<BatchHeader | null> {
     const place = { ringId: this.#log.ringId, segment: segment.id, offset };
     await this.#load(segment, offset, pageBytes);
-    const header = peekBatch(this.#chunk, offset - this.#chunkOffset, place);
+    const header = peekBatch(this.#chunk.subarray(0, this.#chunkBytes), offset - this.#chunkOffset, place);
     if (header === null || offset + header.length > segment.end) return null;
     await this.#load(segment, offset, header.length);
     return batchIsWhole(this.#chunk, offset - this.#chunkOffset, header.length) ? header : null;
@@ -122,11 +150,13 @@ export class Walker {
 
   async #load(segment: Segment, offset: number, length: number): Promise<void> {
     const known = this.#chunkSegment === segment && offset >= this.#chunkOffset;
-    if (known && offset + length <= this.#chunkOffset + this.#chunk.length) return;
+    if (known && offset + length <= this.#chunkOffset + this.#chunkBytes) return;
     const wanted = Math.min(Math.max(padded(length), chunkBytes), segment.end - offset);
-    const chunk = Buffer.allocUnsafeSlow(wanted);
-    await readAll(this.#log, segment, offset, chunk);
+    const chunk = this.#log.readBuffers.take(wanted);
+    await readAll(this.#log, segment, offset, chunk.subarray(0, wanted));
+    this.#lend();
     this.#chunk = chunk;
+    this.#chunkBytes = wanted;
     this.#chunkOffset = offset;
     this.#chunkSegment = segment;
   }
