@@ -6,8 +6,8 @@ import type { CursorAccount, Lane, Ring } from '#ring';
 import type { Flow } from './flow.ts';
 import { cursorPrefix, flowsOf, viewsOf } from './flow.ts';
 import { Gate } from './gate.ts';
-import { closing, type RemovedLink, removedLinks } from './removed.ts';
-import type { ArrivedMessage, LinkCounters, LinkState, Links, LinksOptions, LinkView } from './types.ts';
+import { closing, removedLinks } from './removed.ts';
+import type { ArrivedMessage, LinkCounters, LinkState, Links, LinksOptions, LinkView, RemovedLink } from './types.ts';
 
 export interface LinksPorts {
   readonly env: Pick<Env, 'clock' | 'log'>;

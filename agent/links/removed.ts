@@ -1,14 +1,7 @@
 import { constant, isRefusal, layout, u8, u64 } from '#codec';
 import type { CursorAccount, Ring, StateChange } from '#ring';
 import { cursorPrefix } from './flow.ts';
-
-/** The closing account of a cursor whose links are no longer configured; `abandoned` was pending, and nobody will send it. */
-export interface RemovedLink {
-  /** The cursor's name, or `link/others`. */
-  readonly cursor: string;
-  readonly account: CursorAccount;
-  readonly abandoned: number;
-}
+import type { RemovedLink } from './types.ts';
 
 export const removedPrefix = 'links/removed/';
 /** Kept apart, each 65 bytes; those of later contacts are added up in one. */

@@ -1,8 +1,7 @@
 import type { Bus, BusOptions } from '#bus';
 import type { Publication } from '#codec';
 import type { PublicKey, Sequence } from '#kernel';
-import type { Lane } from '#ring';
-import type { RemovedLink } from './removed.ts';
+import type { CursorAccount, Lane } from '#ring';
 
 /** A `[[link]]`: which topics go to which contact. */
 export interface LinkRule {
@@ -85,4 +84,12 @@ export interface Links {
   /** The closing accounts of links that are no longer configured. */
   removed(): readonly RemovedLink[];
   readonly counters: LinkCounters;
+}
+
+/** The closing account of a cursor whose links are no longer configured; `abandoned` was pending, and nobody will send it. */
+export interface RemovedLink {
+  /** The cursor's name, or `link/others`. */
+  readonly cursor: string;
+  readonly account: CursorAccount;
+  readonly abandoned: number;
 }
