@@ -10,4 +10,5 @@ export type {
   Links,
   LinksOptions,
   LinkView,
+  RemovedLink,
 } from './types.ts';
