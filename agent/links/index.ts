@@ -1,6 +1,6 @@
 export type { LinksPorts } from './links.ts';
 export { createLinks } from './links.ts';
-export { type RemovedLink, removedLinks } from './removed.ts';
+export { removedLinks } from './removed.ts';
 export type {
   AcceptRule,
   ArrivedMessage,
