@@ -40,6 +40,8 @@ export class Appender {
   #growth = 0;
   #named = 0;
   #messages = 0;
+  /** The size of the smallest append that was refused since the ring last told of room. */
+  refusedBytes = Number.POSITIVE_INFINITY;
   /** The topic of each entry at hand; null for a change of state. */
   readonly #topics: (KnownTopic | null)[] = [];
 
@@ -50,7 +52,10 @@ export class Appender {
   append(entries: readonly Entry[]): Appended {
     const { committer, log } = this.#options;
     const refusal = this.#refusal(entries);
-    if (refusal !== null) return refusal;
+    if (refusal !== null) {
+      this.refusedBytes = Math.min(this.refusedBytes, this.#bytes);
+      return refusal;
+    }
     if (committer.stage.length >= log.geometry.stageBytes) committer.commit();
     if (this.#now < 0) this.#readTime();
     if (this.#named > 0) this.#stageOrigins(entries);

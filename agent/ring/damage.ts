@@ -1,4 +1,5 @@
 import type { Log as Journal } from '#kernel';
+import type { Quarantine } from './quarantine.ts';
 import type { Segment } from './segment.ts';
 
 const rememberedPlaces = 4096;
@@ -7,10 +8,12 @@ const rememberedPlaces = 4096;
 export class DamageAccount {
   batches = 0;
   records = 0;
+  readonly quarantine: Quarantine;
   readonly #journal: Journal;
   readonly #seen = new Set<string>();
 
-  constructor(journal: Journal) {
+  constructor(journal: Journal, quarantine: Quarantine) {
+    this.quarantine = quarantine;
     this.#journal = journal;
   }
 
@@ -22,6 +25,7 @@ export class DamageAccount {
     this.#seen.add(place);
     this.batches++;
     this.records += to - from + 1;
+    this.quarantine.keep(segment, offset);
     const { id, slot } = segment;
     this.#journal.warn('ring-batch-damaged', {
       segment: id,

@@ -5,6 +5,7 @@ import { makeEpoch } from './epoch.ts';
 import { geometryOf } from './layout.ts';
 import { Log } from './log.ts';
 import { Origins } from './origins.ts';
+import { Quarantine } from './quarantine.ts';
 import { findCheckpoints, findSegmentBytes, liveSegments, readSlots, replay } from './recovery.ts';
 import { Replayer } from './replayer.ts';
 import { DiskRing } from './ring.ts';
@@ -48,7 +49,8 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const geometry = geometryOf(options.sizeBytes, segmentBytes);
   const slots = await readSlots(file, size, geometry.segmentBytes, ringId);
   const segments = liveSegments(slots, checkpoint);
-  const damage = new DamageAccount(env.log);
+  const quarantine = new Quarantine(env.disk, options.directory, file, geometry.segmentBytes, env.log);
+  const damage = new DamageAccount(env.log, quarantine);
   const replayer = new Replayer(new State(geometry.stateBytes), new Origins(), damage);
   if (checkpoint !== null) replayer.start(checkpoint);
   const from = { segment: checkpoint?.segment ?? 0, offset: checkpoint?.offset ?? 0 };

@@ -155,6 +155,7 @@ export class DiskRing implements Ring {
       epoch: this.epoch,
       damagedBatches: damage.batches,
       damagedRecords: damage.records,
+      quarantine: damage.quarantine.path,
       commits: this.#committer.commits,
       bytesWritten: log.bytesWritten + checkpointer.bytesWritten,
       zeroedBytes: log.zeroesWritten,
@@ -174,6 +175,7 @@ export class DiskRing implements Ring {
     this.#upkeep.stop();
     this.#committer.stop();
     await this.#parts.checkpointer.settled();
+    await this.#parts.damage.quarantine.settled();
     await this.#log.close();
   }
 
@@ -210,8 +212,12 @@ export class DiskRing implements Ring {
   #tellRoom(): void {
     if (!this.#refused || this.#committer.why !== null) return;
     const { stage } = this.#committer;
-    if (!this.#log.admits(stage.length + recordHeaderBytes) || stage.length >= this.#log.geometry.stageBytes) return;
+    // Room for what was refused, or whoever tries again at once is refused again, for ever and in no time.
+    const length = stage.length + this.#appender.refusedBytes;
+    const fits = length <= this.#log.geometry.stageBytes || stage.isEmpty;
+    if (!fits || !this.#log.admits(length)) return;
     this.#refused = false;
+    this.#appender.refusedBytes = Number.POSITIVE_INFINITY;
     this.#listeners.tellRoom();
   }
 

@@ -159,6 +159,8 @@ export interface RingStatus {
   readonly epoch: Epoch;
   readonly damagedBatches: number;
   readonly damagedRecords: number;
+  /** Where the newest copy of damaged bytes lies; null when none was made since the start. */
+  readonly quarantine: string | null;
   readonly commits: number;
   /** Of batches, headers, padding and checkpoints since the start; zeros written ahead, once in the file's life, apart. */
   readonly bytesWritten: number;

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { AgentError } from '#kernel';
 import type { Ring } from '#ring';
 import { Bench, Chance, message, put, text } from './bench.ts';
 
@@ -106,6 +107,38 @@ test('damage found while reading is a gap with the right count, said once, and c
     dropped: { full: 0, damaged: 1, expired: 0, refused: 0 },
     pending: 0,
   });
+});
+
+test('what could not be read is copied to the quarantine, at most sixteen times, the oldest removed', async (t) => {
+  const { bench } = await filled();
+  const ring = await bench.open();
+  const cursor = ring.cursor({ name: 'c', filters: ['a'], except: null, from: 'now' });
+  t.is(ring.status.quarantine, null);
+  const log = Buffer.from(bench.disk.peek('ring/ring.log') ?? new Uint8Array());
+  for (let n = 2; n < 42; n += 2) bench.disk.flipBit('ring/ring.log', log.indexOf(`${n}:xxx`) + 100, 3);
+  await bench.until(cursor.read(1000, 1e9));
+  await bench.pass(1_000);
+  const names = await bench.until(bench.disk.list('ring/quarantine'));
+  t.true(names.length > 1 && names.length <= 16, `${names.length}`);
+  const { quarantine } = ring.status;
+  t.is(quarantine, `ring/quarantine/${names.at(-1)}`);
+  t.true(Buffer.from(bench.disk.peek(quarantine ?? '') ?? []).includes(':xxx'));
+  t.true(bench.lines.some(({ event, fields }) => event === 'ring-batch-quarantined' && fields['path'] === quarantine));
+  await bench.until(ring.close());
+});
+
+test('a quarantine that cannot be written stops nothing', async (t) => {
+  const { bench } = await filled();
+  const ring = await bench.open();
+  const cursor = ring.cursor({ name: 'c', filters: ['a'], except: null, from: 'now' });
+  const log = Buffer.from(bench.disk.peek('ring/ring.log') ?? new Uint8Array());
+  bench.disk.flipBit('ring/ring.log', log.indexOf('7:xxx') + 100, 3);
+  bench.disk.makeDirectory = () => Promise.reject(new AgentError('disk/no-space', 'retry', 'no space left'));
+  t.is((await bench.until(cursor.read(1000, 1e9))).length, count);
+  await bench.pass(1_000);
+  t.true(bench.lines.some(({ event }) => event === 'ring-quarantine-refused'));
+  t.is(ring.status.quarantine, null);
+  t.true(ring.append([message('a', 'goes on')]).ok);
 });
 
 test('the medium may lose whole pages or all of a file, and the ring still starts', async (t) => {
