@@ -2,7 +2,7 @@ import type { Lane } from '#ring';
 import type { AgentPlan, SimulatedAgent } from './agent.ts';
 import { Bounds, leftovers } from './bounds.ts';
 import { Chance } from './chance.ts';
-import { calm, planFaults, revive } from './faults.ts';
+import { calm, planAimedCuts, planFaults, revive } from './faults.ts';
 import { AgentScene, linkTo } from './scene.ts';
 import { type Duty, verdict, type Weather } from './verdict.ts';
 
@@ -85,6 +85,7 @@ export async function storm(seed: number): Promise<StormReport> {
   for (const agent of scene.agents) revive(agent);
   await scene.run(chance.between(0, 50));
   planFaults(scene, chance.fork(), stormMs);
+  if (weather === 'plain' && seed % 3 === 1) planAimedCuts(scene, new Chance(seed ^ 0xa1ed), stormMs);
   for (const agent of scene.agents)
     if (agent.plan.links.length > 0) planReadings(scene, chance.fork(), agent.plan.name, weather);
   if (weather === 'decay') planDecay(scene, chance.fork());
