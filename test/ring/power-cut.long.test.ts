@@ -1,0 +1,19 @@
+import test from 'ava';
+import { cuts, verify } from './cuts.ts';
+
+const seeds = 24;
+const first = 1 + Math.floor(Math.random() * 1e9);
+
+for (const settleSlow of [true, false]) {
+  const reader = settleSlow ? 'readers that keep up' : 'a reader that lags';
+  test.serial(`${seeds} other seeds of the power cut test lose nothing durable, with ${reader}`, async (t) => {
+    let count = 0;
+    for (let seed = first; seed < first + seeds; seed++) {
+      const { workload, cuts: all } = await cuts(seed, settleSlow ? 60 : 110, settleSlow);
+      count += all.length;
+      for (const cut of all) t.deepEqual(await verify(cut, workload, seed), [], `seed ${seed}, ${cut.at}`);
+    }
+    t.log(`seeds from ${first}: ${count} cuts`);
+    t.true(count > seeds * 20);
+  });
+}
