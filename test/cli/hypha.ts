@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { program } from '../load/program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const entry = join(root, 'agent/cli/hypha.js');
+/** Plain JavaScript that any Node reads; ours is given the bundle. */
+const anyNodes = join(root, 'agent/cli/hypha.js');
 
 export interface Finished {
   readonly code: number | null;
@@ -41,14 +43,16 @@ export async function hypha(args: readonly string[], options: CallOptions = {}):
   return { code, stdout, stderr };
 }
 
-function start(args: readonly string[], { variables = {}, node = process.execPath }: CallOptions): ChildProcess {
+function start(args: readonly string[], { variables = {}, node }: CallOptions): ChildProcess {
   const env = {
     PATH: process.env['PATH'] ?? '',
     HOME: '/nonexistent',
     NODE_COMPILE_CACHE: join(root, '.build/compile-cache'),
     ...variables,
   };
-  return spawn(node, [entry, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const line = node === undefined ? [process.execPath, join(root, program())] : [node, anyNodes];
+  const [command = '', entry = ''] = line;
+  return spawn(command, [entry, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
 /** An agent as a process of its own, on ports that the system chose. */

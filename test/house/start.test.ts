@@ -8,6 +8,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +33,21 @@ class Machine {
     mkdirSync(join(this.tree, 'agent/cli'), { recursive: true });
     writeFileSync(join(this.tree, 'agent/cli/hypha.js'), 'console.log(process.argv.slice(2).join(" "));\n');
     this.lock('1');
-    for (const tool of ['sh', 'cat', 'ln', 'mv', 'rm', 'cp', 'cmp', 'mkdir', 'uname', 'dirname', 'readlink', 'sleep']) {
+    for (const tool of [
+      'sh',
+      'cat',
+      'ln',
+      'mv',
+      'rm',
+      'cp',
+      'cmp',
+      'mkdir',
+      'uname',
+      'dirname',
+      'readlink',
+      'sleep',
+      'find',
+    ]) {
       this.tool(tool, `exec /usr/bin/env PATH=/usr/bin:/bin ${tool} "$@"`);
     }
     this.tool('sh', 'exec /bin/sh "$@"');
@@ -176,4 +191,28 @@ test('what npm says when it fails is shown, and nothing counts as installed', as
   t.regex(failed.err, /npm error network unreachable/);
   machine.npm();
   t.is((await machine.hypha([])).code, 0);
+});
+
+/** What stands in for scripts/bundle.ts: the command as it was bundled, so that a stale bundle shows. */
+const bundler = `import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+const at = new URL('../.build/hypha/', import.meta.url);
+const source = readFileSync(new URL('../agent/cli/hypha.js', import.meta.url), 'utf8');
+mkdirSync(at, { recursive: true });
+writeFileSync(new URL('hypha.mjs', at), source.replace('console.log(', 'console.log("bundle", '));
+`;
+
+test('the command runs from a bundle, which is made anew when a source is newer', async (t) => {
+  const machine = new Machine(t);
+  machine.node('20.0.0');
+  machine.npm();
+  writeFileSync(join(machine.tree, 'scripts/bundle.ts'), bundler);
+  t.like(await machine.hypha(['one']), { code: 0, out: 'bundle one\n' });
+  writeFileSync(join(machine.tree, 'scripts/bundle.ts'), 'process.exit(9);\n');
+  const longAgo = new Date(0);
+  utimesSync(join(machine.tree, 'scripts/bundle.ts'), longAgo, longAgo);
+  t.is((await machine.hypha(['two'])).out, 'bundle two\n', 'nothing is newer: nothing is made');
+  writeFileSync(join(machine.tree, 'agent/cli/hypha.js'), 'console.log("changed");\n');
+  const stale = await machine.hypha([]);
+  t.is(stale.out, 'changed\n', 'a bundle that cannot be made is not missed');
+  t.regex(stale.err, /^hypha: the bundle cannot be made [^\n]+\n$/);
 });

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { identityOf } from '#crypto';
 import type { PublicKey } from '#kernel';
 import { freePort } from './ports.ts';
+import { program } from './program.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -156,7 +157,7 @@ export class AgentProcess {
   async command(...words: readonly string[]): Promise<unknown> {
     const { wrapper = [] } = this.#options;
     const places = ['--json', '--config', `${this.directory}/hypha.toml`, '--data', this.dataDirectory];
-    const [command = '', ...args] = [...wrapper, process.execPath, `${root}agent/cli/hypha.js`, ...words, ...places];
+    const [command = '', ...args] = [...wrapper, process.execPath, `${root}${program()}`, ...words, ...places];
     const { stdout } = await promisify(execFile)(command, args, { env: { HOME: this.directory } });
     return JSON.parse(stdout);
   }
@@ -166,7 +167,7 @@ export class AgentProcess {
   }
 
   #spawn(): ChildProcess {
-    const { wrapper = [], nodeFlags = [], entry = 'agent/cli/hypha.js', variables = {} } = this.#options;
+    const { wrapper = [], nodeFlags = [], entry = program(), variables = {} } = this.#options;
     const line = [
       ...wrapper,
       process.execPath,
