@@ -15,6 +15,9 @@ interface Metric {
   readonly samples: (options: ApiOptions) => readonly Sample[];
 }
 
+const counts = (counters: object): readonly Sample[] =>
+  Object.entries(counters).map(([what, value]) => [{ what }, Number(value)]);
+
 const one = (value: number): readonly Sample[] => [[{}, value]];
 
 const metrics: readonly Metric[] = [
@@ -34,6 +37,9 @@ const metrics: readonly Metric[] = [
   counter('hypha_ring_damaged_records_total', 'Records found damaged and set aside.', [], ({ ring }) =>
     one(ring.status.damagedRecords),
   ),
+  gauge('hypha_ring_state_bytes', 'Bytes of state (sessions, retained messages) in the ring.', [], ({ ring }) =>
+    one(ring.status.stateBytes),
+  ),
   counter('hypha_dropped_total', 'Messages that will not be delivered, by reason.', ['reason'], dropped),
   gauge('hypha_link_pending', 'Messages that wait for their contact.', ['link', 'lane'], linkPending),
   counter('hypha_link_delivered_total', 'Messages durable at the far end.', ['link', 'lane'], linkDelivered),
@@ -43,12 +49,20 @@ const metrics: readonly Metric[] = [
   counter('hypha_bus_stored_total', 'Records that came in and are durable here.', ['from', 'lane'], inbound('stored')),
   counter('hypha_bus_duplicates_total', 'Records that came again.', ['from', 'lane'], inbound('duplicates')),
   counter('hypha_bus_refused_total', 'Records that no [[accept]] takes.', ['from', 'lane'], inbound('refused')),
+  counter(
+    'hypha_bus_lost_total',
+    'Records that the sender gave up before they came.',
+    ['from', 'lane'],
+    inbound('lost'),
+  ),
+  counter('hypha_bus_total', "The bus's counters.", ['what'], ({ bus }) => counts(bus.counters)),
+  gauge('hypha_bus_held_bytes', 'Bytes that came early and wait for what goes before.', [], ({ bus }) =>
+    one(bus.heldBytes),
+  ),
   gauge('hypha_peer_up', '1: connected.', ['peer'], ({ overlay }) =>
     overlay.peers().map(({ endpoint, state }) => [{ peer: endpoint }, state === 'alive' ? 1 : 0]),
   ),
-  counter('hypha_overlay_total', "The overlay node's counters.", ['what'], ({ overlay }) =>
-    Object.entries(overlay.counters).map(([what, value]) => [{ what }, value]),
-  ),
+  counter('hypha_overlay_total', "The overlay node's counters.", ['what'], ({ overlay }) => counts(overlay.counters)),
   gauge('hypha_broker_connections', 'MQTT clients connected.', [], ({ broker }) => one(broker.status.connections)),
   gauge('hypha_broker_sessions', 'Persistent MQTT sessions.', [], ({ broker }) => one(broker.status.sessions)),
   gauge('hypha_broker_held', 'Publishes whose acknowledgement waits.', [], ({ broker }) => one(broker.status.held)),
@@ -56,6 +70,8 @@ const metrics: readonly Metric[] = [
     one(broker.status.received),
   ),
   counter('hypha_broker_sent_total', 'Messages to MQTT clients.', [], ({ broker }) => one(broker.status.sent)),
+  gauge('hypha_broker_retained', 'Retained messages.', [], ({ broker }) => one(broker.status.retained)),
+  counter('hypha_broker_total', "The broker's counters.", ['what'], ({ broker }) => counts(broker.status.counters)),
   counter('hypha_messages_total', 'Plain messages.', ['result'], ({ desk }) => [
     [{ result: 'received' }, desk.counters.received],
     [{ result: 'sent' }, desk.counters.sent],
@@ -73,7 +89,7 @@ export function metricsPage(options: ApiOptions): () => Promise<{ readonly type:
 }
 
 async function makeRegistry(options: ApiOptions): Promise<Registry> {
-  const { Counter, Gauge, Registry } = await import('prom-client');
+  const { Counter, Gauge, Registry } = await import('./prometheus.ts');
   const registry = new Registry();
   for (const { name, kind, help, labels, samples } of metrics) {
     const common = { name, help, labelNames: [...labels], registers: [registry] };
@@ -132,7 +148,7 @@ function linkDelivered(options: ApiOptions): readonly Sample[] {
   return perLink(options, 'delivered');
 }
 
-function inbound(figure: 'stored' | 'duplicates' | 'refused'): Metric['samples'] {
+function inbound(figure: 'stored' | 'duplicates' | 'refused' | 'lost'): Metric['samples'] {
   return ({ bus, contacts }) =>
     bus
       .inbound()
