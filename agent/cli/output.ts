@@ -21,6 +21,9 @@ export function table(head: readonly string[], rows: readonly (readonly (string 
     .join('\n');
 }
 
+/** A reader of the ring, short enough for a table: of a key its first digits (`--json` has all of it). */
+export const readerName = (cursor: string): string => cursor.replace(/([0-9a-f]{12})[0-9a-f]{52}/, '$1…');
+
 export function size(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let index = 0;

@@ -1,7 +1,7 @@
 import type { Account } from '#api';
 import { tryAsk } from '../client.ts';
 import { exitCodes } from '../exit.ts';
-import { print, printJson, table } from '../output.ts';
+import { print, printJson, readerName, table } from '../output.ts';
 import { type CommonOptions, type Places, placesOf } from '../paths.ts';
 
 interface Inbound {
@@ -30,21 +30,22 @@ export async function audit(options: CommonOptions): Promise<void> {
 
 function accountTable({ lines }: Audit): string {
   const rows = lines.map(({ cursor, accepted, delivered, expired, dropped, pending, addsUp }) => [
-    cursor,
+    readerName(cursor),
     accepted,
     delivered,
     expired,
-    dropped.full,
-    dropped.damaged,
-    dropped.refused,
-    dropped.abandoned,
+    droppedText(dropped),
     pending,
     addsUp ? 'yes' : 'NO',
   ]);
-  return table(
-    ['READER', 'ACCEPTED', 'DELIVERED', 'EXPIRED', 'FULL', 'DAMAGED', 'REFUSED', 'ABANDONED', 'PENDING', 'ADDS UP'],
-    rows,
-  );
+  return table(['READER', 'ACCEPTED', 'DELIVERED', 'EXPIRED', 'DROPPED', 'PENDING', 'ADDS UP'], rows);
+}
+
+/** `0`, or the sum with its reasons: `5 (full 3, refused 2)`. */
+function droppedText(dropped: Account['lines'][number]['dropped']): string {
+  const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
+  const sum = reasons.reduce((total, [, count]) => total + count, 0);
+  return reasons.length === 0 ? '0' : `${sum} (${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
 }
 
 function inboundTable(lines: readonly Inbound[]): string {

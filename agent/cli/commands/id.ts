@@ -22,7 +22,7 @@ export async function id(options: CommonOptions): Promise<void> {
   if (options.json) return printJson(card);
   for (const line of cardLines(card)) print(line);
   const listening = 'listening' in card ? card.listening : undefined;
-  for (const [part, at] of Object.entries(listening ?? {})) print(`${part.padEnd(15)}${at.join(' ')}`);
+  for (const [part, at] of Object.entries(listening ?? {})) print(`${part.padEnd(15)}${at.join(' ') || 'none'}`);
 }
 
 async function fromFiles(places: Places): Promise<Card & Listening> {

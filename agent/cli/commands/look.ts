@@ -1,5 +1,5 @@
 import { ask } from '../client.ts';
-import { duration, print, printJson, size, table } from '../output.ts';
+import { duration, print, printJson, readerName, size, table } from '../output.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
 
 /** What a running agent shows. The answers' shapes are agent/api/views.ts. */
@@ -108,7 +108,12 @@ export async function ring(options: CommonOptions): Promise<void> {
     `${found.state}${why}: ${size(found.usedBytes)} used of ${size(found.sizeBytes)}, oldest ${duration(found.oldestAge)}`,
   );
   if (found.damagedRecords > 0) print(`${found.damagedRecords} damaged records set aside`);
-  const rows = found.account.lines.map((line) => [line.cursor, line.accepted, line.delivered, line.pending]);
+  const rows = found.account.lines.map((line) => [
+    readerName(line.cursor),
+    line.accepted,
+    line.delivered,
+    line.pending,
+  ]);
   print(table(['READER', 'ACCEPTED', 'DELIVERED', 'PENDING'], rows));
 }
 
