@@ -12,7 +12,7 @@ export const pageHeaders = {
 };
 
 const style = `
-:root { color-scheme: light dark; --line: #8884; --good: #2a8a4a; --bad: #c0392b; --soft: #8889 }
+:root { color-scheme: light dark; --line: #8884; --good: light-dark(#1d7a3c, #56c47c); --bad: light-dark(#b3261e, #ff8a7d); --soft: light-dark(#5f6368, #a3a8ae) }
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem }
 h1 { font-size: 1.3rem; margin: 0 } h2 { font-size: 1rem; margin: 1.6rem 0 .3rem }
 code { font-size: .85em; overflow-wrap: anywhere }
