@@ -28,6 +28,11 @@ export interface DiskFile {
   /** Writes all of `from`, which must not change until the promise settles. */
   write(from: Uint8Array, position: number): Promise<void>;
   sync(): Promise<void>;
+  /**
+   * `write`, and these bytes are durable when it returns, in one step; what was written before is not thereby. After an
+   * error nothing is known about their pages.
+   */
+  writeDurably(from: Uint8Array, position: number): Promise<void>;
   truncate(size: number): Promise<void>;
   close(): Promise<void>;
 }

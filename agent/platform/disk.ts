@@ -32,6 +32,7 @@ async function openFile(path: string, how: 'open' | 'create' | 'read-only'): Pro
     path,
     call<number>((done) => open(path, flags, 0o600, done)),
   );
+  const durable = new DurableWriter(fd, flags);
   return {
     size: async () =>
       (
@@ -47,17 +48,56 @@ async function openFile(path: string, how: 'open' | 'create' | 'read-only'): Pro
         path,
         call<void>((done) => fdatasync(fd, done)),
       ),
+    writeDurably: (from, position) => mapped(path, durable.write(from, position)),
     truncate: (size) =>
       mapped(
         path,
         call<void>((done) => ftruncate(fd, size, done)),
       ),
-    close: () =>
-      mapped(
+    close: async () => {
+      await durable.close();
+      await mapped(
         path,
         call<void>((done) => close(fd, done)),
-      ),
+      );
+    },
   };
+}
+
+/**
+ * Writes through a second descriptor of the same file that syncs by itself (O_DSYNC): one trip to the thread pool instead
+ * of two. Where the file cannot be opened again (no /proc), a write and a sync.
+ */
+class DurableWriter {
+  readonly #fd: number;
+  readonly #flags: number;
+  #own: Promise<number | null> | null = null;
+
+  constructor(fd: number, flags: number) {
+    this.#fd = fd;
+    this.#flags = flags;
+  }
+
+  async write(from: Uint8Array, position: number): Promise<void> {
+    this.#own ??= this.#open();
+    const own = await this.#own;
+    await writeFully(own ?? this.#fd, from, position);
+    if (own === null) await call<void>((done) => fdatasync(this.#fd, done));
+  }
+
+  async close(): Promise<void> {
+    const own = await this.#own;
+    if (own !== null) await call<void>((done) => close(own, done));
+  }
+
+  async #open(): Promise<number | null> {
+    try {
+      const again = `/proc/self/fd/${this.#fd}`;
+      return await call<number>((done) => open(again, (this.#flags & ~constants.O_CREAT) | constants.O_DSYNC, done));
+    } catch {
+      return null;
+    }
+  }
 }
 
 async function readFully(fd: number, into: Uint8Array, position: number): Promise<number> {

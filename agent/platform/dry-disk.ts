@@ -28,6 +28,7 @@ const dryFile = (file: DiskFile): DiskFile => ({
   read: (into, position) => file.read(into, position),
   write: async () => undefined,
   sync: async () => undefined,
+  writeDurably: async () => undefined,
   truncate: async () => undefined,
   close: () => file.close(),
 });
@@ -37,6 +38,7 @@ const emptyFile: DiskFile = {
   read: async () => 0,
   write: async () => undefined,
   sync: async () => undefined,
+  writeDurably: async () => undefined,
   truncate: async () => undefined,
   close: async () => undefined,
 };

@@ -122,9 +122,7 @@ export class Log {
     await this.#zero(start + segment.end + length);
     sealBatch(bytes, header, { ringId: this.ringId, segment: segment.id, offset: segment.end });
     bytes.fill(0, header.length, length);
-    if (segment.end === pageBytes) await this.#writeHeader(segment, start);
-    await this.file.write(bytes.subarray(0, length), start + segment.end);
-    await this.#sync(segment);
+    await this.#commit(segment, start, bytes.subarray(0, length));
     this.bytesWritten += length;
     segment.end += length;
     segment.last = header.first + header.count - 1;
@@ -196,9 +194,18 @@ export class Log {
     this.bytesWritten += pageBytes;
   }
 
-  async #sync(segment: Segment): Promise<void> {
+  /** The first batch of a segment is synced together with the header and the zeros; each further one by itself. */
+  async #commit(segment: Segment, start: number, batch: Uint8Array): Promise<void> {
+    if (segment.end > pageBytes) return this.#trusted(segment, this.file.writeDurably(batch, start + segment.end));
+    await this.#writeHeader(segment, start);
+    await this.file.write(batch, start + segment.end);
+    await this.#trusted(segment, this.file.sync());
+  }
+
+  /** After a failure nothing more goes into the segment: nobody knows what its pages hold. */
+  async #trusted(segment: Segment, work: Promise<void>): Promise<void> {
     try {
-      await this.file.sync();
+      await work;
     } catch (error) {
       this.#abandoned = segment.end > pageBytes;
       throw error;

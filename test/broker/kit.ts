@@ -85,6 +85,16 @@ export class GatedDisk implements Disk {
         this.syncs++;
         await this.#moment();
       },
+      writeDurably: async (from, position) => {
+        await this.#moment();
+        this.waiting++;
+        await this.#gate;
+        this.waiting--;
+        await this.#alive();
+        await file.writeDurably(from, position);
+        this.syncs++;
+        await this.#moment();
+      },
       truncate: async (size) => {
         await this.#alive();
         await file.truncate(size);

@@ -45,6 +45,20 @@ export function diskContract(
     await file.close();
   });
 
+  check('what was written durably is read back, beside other writes', async (t, disk, root) => {
+    const file = await disk.open(`${root}/a`, 'create');
+    await file.write(Uint8Array.of(1, 2, 3, 4), 0);
+    await file.writeDurably(Uint8Array.of(8, 9), 1);
+    await file.writeDurably(Uint8Array.of(7), 5);
+    const into = new Uint8Array(8);
+    t.is(await file.read(into, 0), 6);
+    t.deepEqual([...into.subarray(0, 6)], [1, 8, 9, 4, 0, 7]);
+    await file.close();
+    const reader = await disk.open(`${root}/a`, 'read-only');
+    await t.throwsAsync(reader.writeDurably(Uint8Array.of(1), 0));
+    await reader.close();
+  });
+
   check('truncate shortens and lengthens with zeros', async (t, disk, root) => {
     const file = await disk.open(`${root}/a`, 'create');
     await file.write(Uint8Array.of(1, 2, 3), 0);

@@ -68,6 +68,10 @@ function aimedFile(file: DiskFile): DiskFile {
       await file.sync();
       trigger.chance('after-sync');
     },
+    writeDurably: async (from, position) => {
+      await file.writeDurably(from, position);
+      trigger.chance('after-sync');
+    },
   };
 }
 

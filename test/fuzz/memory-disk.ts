@@ -71,6 +71,10 @@ class MemoryFile implements DiskFile {
 
   async sync(): Promise<void> {}
 
+  writeDurably(from: Uint8Array, position: number): Promise<void> {
+    return this.write(from, position);
+  }
+
   async truncate(size: number): Promise<void> {
     if (size === this.#bytes.length) return;
     const bytes = Buffer.alloc(size);

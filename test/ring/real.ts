@@ -12,7 +12,11 @@ export function realEnv(lines: Line[] = [], disk: Disk = systemDisk()): Env {
 /** The negative control: a disk whose syncs say yes and do nothing. */
 export function unsyncedDisk(): Disk {
   const disk = systemDisk();
-  const unsynced = (file: DiskFile): DiskFile => ({ ...file, sync: async () => undefined });
+  const unsynced = (file: DiskFile): DiskFile => ({
+    ...file,
+    sync: async () => undefined,
+    writeDurably: (from, position) => file.write(from, position),
+  });
   return {
     ...disk,
     open: async (path, how) => unsynced(await disk.open(path, how)),

@@ -266,6 +266,7 @@ function diskOf(disk: SimulatedDisk, host: SimulatedHost): Disk {
     read: (into, position) => told(file.read(into, position)),
     write: (from, position) => told(file.write(from, position)),
     sync: () => told(file.sync()),
+    writeDurably: (from, position) => told(file.writeDurably(from, position)),
     truncate: (size) => told(file.truncate(size)),
     close: () => told(file.close()),
   });

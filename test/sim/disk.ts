@@ -203,6 +203,17 @@ export class SimulatedDisk implements Disk {
     const writing = (): void => {
       if (!writable || this.faults.readOnly) throw fault('disk/read-only', 'write: read-only');
     };
+    const write = (bytes: Uint8Array, position: number): Promise<void> =>
+      this.#changing('write', 0.03, () => {
+        writing();
+        if (this.faults.failWrites > 0 && this.faults.failWrites-- > 0) throw fault('disk/io', 'write: i/o error');
+        const growth = Math.max(0, position + bytes.length - inode.size);
+        if (growth > 0 && this.usedBytes + growth > this.faults.capacityBytes) {
+          throw fault('disk/no-space', 'write: no space left');
+        }
+        this.bytesWritten += bytes.length;
+        inode.write(bytes, position);
+      });
     return {
       size: async () => {
         alive();
@@ -217,16 +228,15 @@ export class SimulatedDisk implements Disk {
       },
       write: (from, position) => {
         alive();
+        return write(Uint8Array.prototype.slice.call(from), position);
+      },
+      writeDurably: async (from, position) => {
+        alive();
         const bytes = Uint8Array.prototype.slice.call(from);
-        return this.#changing('write', 0.03, () => {
-          writing();
-          if (this.faults.failWrites > 0 && this.faults.failWrites-- > 0) throw fault('disk/io', 'write: i/o error');
-          const growth = Math.max(0, position + bytes.length - inode.size);
-          if (growth > 0 && this.usedBytes + growth > this.faults.capacityBytes) {
-            throw fault('disk/no-space', 'write: no space left');
-          }
-          this.bytesWritten += bytes.length;
-          inode.write(bytes, position);
+        await write(bytes, position);
+        await this.#changing('sync', this.faults.syncMs, () => {
+          this.#maybeFailSync('sync', inode);
+          if (!this.faults.ignoreSync) inode.syncWrite(bytes);
         });
       },
       sync: () => {

@@ -67,6 +67,13 @@ export class Inode {
     this.#unsynced = [];
   }
 
+  /** Makes one write durable that has just been made; the others stay what they are. */
+  syncWrite(bytes: Uint8Array): void {
+    const index = this.#unsynced.findIndex((write) => write.bytes === bytes);
+    const [write] = index < 0 ? [] : this.#unsynced.splice(index, 1);
+    if (write !== undefined) this.#store(write.bytes, write.position);
+  }
+
   /** What Linux does: some pages got through, the others count as clean from now on though they are not stored. */
   failSync(chance: Chance): void {
     this.#storeSome(chance);
