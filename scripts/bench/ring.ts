@@ -126,6 +126,8 @@ async function queued(base: string): Promise<void> {
   });
   console.log(`SQLite reads ${Math.round(read.records / read.seconds)} records/s`);
   sqlite.close();
+  // Only now, for the checkpoint that closing writes would have made the start above an easy one.
+  await ring.close();
 }
 
 const open = (
