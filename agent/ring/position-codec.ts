@@ -96,9 +96,9 @@ export function decodeSettlement(bytes: Buffer): Settlement {
   };
 }
 
-/** Takes over what a replayed settlement says, unless something newer is known. */
-export function applySettlement(position: Position, settlement: Settlement): void {
-  if (settlement.revision < position.revision) return;
+/** Takes over what a replayed settlement says; false when something newer is known. */
+export function applySettlement(position: Position, settlement: Settlement): boolean {
+  if (settlement.revision < position.revision) return false;
   position.revision = settlement.revision;
   position.settledTo = settlement.settledTo;
   position.settled = settlement.settled;
@@ -106,6 +106,7 @@ export function applySettlement(position: Position, settlement: Settlement): voi
   position.discovered = settlement.discovered;
   position.gap = settlement.gap;
   position.value = settlement.value;
+  return true;
 }
 
 /** A cursor whole, for a checkpoint at `upTo`: filters that were set later are in the log after it. */

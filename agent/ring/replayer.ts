@@ -1,6 +1,7 @@
 import type { BatchHeader } from './batch.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { DamageAccount } from './damage.ts';
+import { MatchesSinceDamage } from './matches-since-damage.ts';
 import { decodeOrigin, type Origins } from './origins.ts';
 import { Interests, Position } from './position.ts';
 import { applySettlement, decodeDefinition, decodeSettlement } from './position-codec.ts';
@@ -20,6 +21,7 @@ export class Replayer implements ReplaySink {
   nextCursorId = 1;
   readonly #interests = new Interests();
   readonly #damage: DamageAccount;
+  readonly #matches = new MatchesSinceDamage();
   #position = 0;
 
   constructor(state: State, origins: Origins, damage: DamageAccount) {
@@ -48,6 +50,7 @@ export class Replayer implements ReplaySink {
 
   missing(segment: Segment, offset: number, from: number, to: number): void {
     this.#damage.found(segment, offset, from, to);
+    this.#matches.begin(from);
   }
 
   /** What was replayed is durable, so are the cursors as they are now. */
@@ -87,6 +90,7 @@ export class Replayer implements ReplaySink {
     for (const position of this.#interests.topic(topic).positions) {
       if (position.except !== null && provenance !== null && this.origins.names(provenance, position.except)) continue;
       position.live++;
+      this.#matches.matched(position, sequence);
       segment.matches.set(position.id, (segment.matches.get(position.id) ?? 0) + 1);
     }
     if (record.latest === 'clear') this.state.retain(topic, null);
@@ -121,7 +125,7 @@ export class Replayer implements ReplaySink {
   #settle(record: NamedRecord): void {
     const settlement = decodeSettlement(record.body);
     const position = this.positions.get(settlement.id);
-    if (position !== undefined) applySettlement(position, settlement);
+    if (position !== undefined && applySettlement(position, settlement)) this.#matches.settled(position);
   }
 
   #remove(id: number): void {

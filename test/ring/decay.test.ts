@@ -1,0 +1,57 @@
+import test from 'ava';
+import type { Sequence } from '#kernel';
+import type { CursorAccount, Ring } from '#ring';
+import { Bench, message, text } from './bench.ts';
+
+const log = 'ring/ring.log';
+const everything = { name: 'c', filters: ['#'], except: null, from: 'now' } as const;
+
+const body = (n: number): string => `${n}:${'x'.repeat(100)}`;
+
+/** Each in a batch of its own. */
+async function publish(bench: Bench, ring: Ring, from: number, to: number): Promise<void> {
+  for (let n = from; n <= to; n++) {
+    const appended = ring.append([message('a', body(n))]);
+    if (appended.ok) await bench.until(ring.whenDurable(appended.last));
+  }
+}
+
+function damage(bench: Bench, n: number): void {
+  const bytes = Buffer.from(bench.disk.peek(log) ?? new Uint8Array());
+  bench.disk.flipBit(log, bytes.indexOf(body(n)) + 20, 3);
+}
+
+const addsUp = ({ matched, settled, dropped, pending }: CursorAccount): boolean =>
+  pending >= 0 && matched === settled + dropped.full + dropped.damaged + dropped.expired + dropped.refused + pending;
+
+for (const settleTo of [6, 8]) {
+  test(`what a damaged batch held and had been settled stays counted, and what comes later is read (settled ${settleTo} of 10)`, async (t) => {
+    const bench = new Bench(41);
+    const ring = await bench.open();
+    const cursor = ring.cursor(everything);
+    await publish(bench, ring, 1, 10);
+    const read = await bench.until(cursor.read(settleTo, 1e9));
+    const last = read.at(-1);
+    if (last?.kind === 'message') cursor.settle(last.sequence);
+    await bench.pass(3_000);
+    bench.kill();
+    for (const n of [2, 4, 5]) damage(bench, n);
+    const again = await bench.open();
+    const reopened = again.cursor(everything);
+    t.is(again.status.damagedBatches, 2);
+    t.true(addsUp(reopened.account), JSON.stringify(reopened.account));
+    t.is(reopened.account.matched, 10);
+    t.is(reopened.account.pending, 10 - settleTo);
+    await publish(bench, again, 11, 15);
+    const bodies: string[] = [];
+    while (reopened.readable)
+      for (const record of await bench.until(reopened.read(100, 1e9)))
+        if (record.kind === 'message') bodies.push(text(record.body)?.split(':')[0] ?? '');
+    t.deepEqual(
+      bodies,
+      Array.from({ length: 15 - settleTo }, (_, index) => `${settleTo + 1 + index}`),
+    );
+    reopened.settle(again.durable as Sequence);
+    t.deepEqual(reopened.account, { ...reopened.account, matched: 15, settled: 15, pending: 0 });
+  });
+}
