@@ -17,6 +17,12 @@ export class DamageAccount {
     this.#journal = journal;
   }
 
+  /** The header of a segment was damaged; what lies behind it was found without. */
+  header({ id, slot }: Segment): void {
+    this.batches++;
+    this.#journal.warn('ring-header-damaged', { segment: id, slot });
+  }
+
   /** Records `from` to `to` should lie in the segment from `offset` on and cannot be read. */
   found(segment: Segment, offset: number, from: number, to: number): void {
     const place = `${segment.id}:${to}`;

@@ -1,4 +1,5 @@
 import type { DiskFile, Env } from '#kernel';
+import { pageBytes } from '#kernel';
 import { Checkpointer } from './checkpointer.ts';
 import { DamageAccount } from './damage.ts';
 import { makeEpoch } from './epoch.ts';
@@ -6,9 +7,19 @@ import { geometryOf } from './layout.ts';
 import { Log } from './log.ts';
 import { Origins } from './origins.ts';
 import { Quarantine } from './quarantine.ts';
-import { findCheckpoints, findSegmentBytes, liveSegments, readSlots, replay } from './recovery.ts';
+import {
+  type FoundSlot,
+  findCheckpoints,
+  findSegmentBytes,
+  liveSegments,
+  type Replayed,
+  readSlots,
+  replay,
+} from './recovery.ts';
 import { Replayer } from './replayer.ts';
 import { DiskRing } from './ring.ts';
+import type { Segment } from './segment.ts';
+import { ringIdOfBatches } from './segment-repair.ts';
 import { State } from './state.ts';
 import type { Ring, RingOptions } from './types.ts';
 
@@ -44,7 +55,8 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const size = await file.size();
   const checkpoint = found.newest;
   const header = await findSegmentBytes(file, size);
-  const ringId = checkpoint?.ringId ?? header?.ringId ?? env.random.bytes(16);
+  const known = checkpoint?.ringId ?? header?.ringId ?? (await ringIdOfBatches(file, size));
+  const ringId = known ?? env.random.bytes(16);
   const segmentBytes = checkpoint?.segmentBytes ?? header?.segmentBytes ?? null;
   const geometry = geometryOf(options.sizeBytes, segmentBytes);
   const slots = await readSlots(file, size, geometry.segmentBytes, ringId);
@@ -57,9 +69,11 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const start = checkpoint?.position ?? (segments[0]?.first ?? 1) - 1;
   const replayed = await replay(file, geometry, ringId, segments, start, from, replayer);
   replayer.finish();
+  const headless = segments.filter(({ slot }) => slots[slot]?.damaged === true);
+  for (const segment of headless) if (!maybeTorn(segment, slots, replayed)) damage.header(segment);
   const used = new Set(segments.map((segment) => segment.slot));
   const freeSlots = slots.map(({ slot }) => slot).filter((slot) => !used.has(slot) && slot < geometry.slots);
-  const nextSegment = Math.max(0, ...segments.map(({ id }) => id), ...slots.map((slot) => slot.header?.id ?? 0)) + 1;
+  const nextSegment = Math.max(0, ...segments.map(({ id }) => id), ...slots.map(idOf)) + 1;
   const content = { segments, freeSlots, begunSlots: slots.length, zeroedBytes: size - (size % 4096) };
   const log = new Log(geometry, ringId, file, content, nextSegment, env.log);
   const boot = Math.max(checkpoint?.boot ?? 0, replayed.boot) + 1;
@@ -76,6 +90,14 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     nextCursorId: replayer.nextCursorId,
     ringTimeBase: Math.max(checkpoint?.ringTime ?? firstRingTime, replayed.ringTime),
   });
-  await ring.begin(replayed.lastBatch);
+  await ring.begin(replayed.lastBatch, headless);
   return ring;
+}
+
+const idOf = (slot: FoundSlot): number => slot.header?.id ?? slot.claimed?.id ?? 0;
+
+/** A segment that a power cut left as it was begun: nothing in it had been durable. */
+function maybeTorn(segment: Segment, slots: readonly FoundSlot[], { lastBatch }: Replayed): boolean {
+  if (slots[segment.slot]?.header !== null) return false;
+  return lastBatch === null || (lastBatch.segment === segment && lastBatch.offset === pageBytes);
 }

@@ -5,6 +5,7 @@ import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './chec
 import { bootOf } from './epoch.ts';
 import { batchHeaderBytes, type Geometry, padded } from './layout.ts';
 import { decodeSegmentHeader, type Segment, type SegmentHeader } from './segment.ts';
+import { repairedHeader } from './segment-repair.ts';
 import type { Batch } from './tail.ts';
 
 /** The checkpoints found: which to start from, which are whole. */
@@ -41,6 +42,8 @@ export async function findCheckpoints(disk: Disk, directory: string, journal: Jo
 export interface FoundSlot {
   readonly slot: number;
   readonly header: SegmentHeader | null;
+  /** The header is not what was written: it was repaired, or there is none. */
+  readonly damaged: boolean;
   /** What lies there though its header is damaged: the segment, and the first sequence found in it. */
   readonly claimed: { readonly id: number; readonly first: number } | null;
 }
@@ -48,9 +51,9 @@ export interface FoundSlot {
 /** The size of segments in the file, from the first header that is whole. */
 export async function findSegmentBytes(file: DiskFile, size: number): Promise<SegmentHeader | null> {
   const page = Buffer.alloc(pageBytes);
-  for (let at = 0; at < size; at += 16 * pageBytes) {
+  for (let at = 0; at < size; at += pageBytes) {
     if ((await file.read(page, at).catch(() => 0)) < pageBytes) continue;
-    const header = decodeSegmentHeader(page);
+    const header = decodeSegmentHeader(page) ?? repairedHeader(page);
     if (header !== null && header.slot * header.segmentBytes === at) return header;
   }
   return null;
@@ -77,16 +80,17 @@ async function readSlot(file: DiskFile, slot: number, segmentBytes: number, ring
   const start = slot * segmentBytes;
   const page = Buffer.alloc(pageBytes);
   await file.read(page, start).catch(() => 0);
-  const header = decodeSegmentHeader(page);
+  const whole = decodeSegmentHeader(page);
+  const header = whole ?? repairedHeader(page);
   if (header !== null && Buffer.compare(header.ringId, ringId) === 0 && header.slot === slot)
-    return { slot, header, claimed: null };
+    return { slot, header, damaged: whole === null, claimed: null };
   const pages = Buffer.alloc(2 * pageBytes);
   await file.read(pages, start).catch(() => 0);
-  if (pages.every((byte) => byte === 0)) return { slot, header: null, claimed: null };
-  return { slot, header: null, claimed: await claimOf(file, start, segmentBytes, ringId) };
+  if (pages.every((byte) => byte === 0)) return { slot, header: null, damaged: false, claimed: null };
+  return { slot, header: null, damaged: true, claimed: await claimOf(file, start, segmentBytes, ringId) };
 }
 
-/** Looks for a whole batch in a slot whose header is damaged; the segment that it says it is in. */
+/** Looks for whole batches in a slot whose header is damaged; the newest segment that they say they are in. */
 async function claimOf(
   file: DiskFile,
   start: number,
@@ -95,13 +99,14 @@ async function claimOf(
 ): Promise<FoundSlot['claimed']> {
   const bytes = Buffer.alloc(segmentBytes);
   await readPages(file, start, bytes);
+  let newest: FoundSlot['claimed'] = null;
   for (let at = pageBytes; at < segmentBytes; at += pageBytes) {
     const segment = segmentClaimed(bytes, at);
-    if (segment === null) continue;
+    if (segment === null || segment <= (newest?.id ?? 0)) continue;
     const header = peekBatch(bytes, at, { ringId, segment, offset: at });
-    if (header !== null && batchIsWhole(bytes, at, header.length)) return { id: segment, first: header.first };
+    if (header !== null && batchIsWhole(bytes, at, header.length)) newest = { id: segment, first: header.first };
   }
-  return null;
+  return newest;
 }
 
 /** Reads what can be read; pages that cannot be are zeros. */

@@ -10,7 +10,7 @@ import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
 import { Interests, type Position } from './position.ts';
 import type { LastBatch } from './recovery.ts';
-import type { Segment } from './segment.ts';
+import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Space } from './space.ts';
 import type { Stage } from './stage.ts';
 import { retainedRecord, type State } from './state.ts';
@@ -70,17 +70,24 @@ export class DiskRing implements Ring {
 
   /**
    * Makes this boot's epoch durable, in an empty batch. The last batch found is written again before: its process may
-   * have died before its sync, or its sync may have failed. Resolves when that is done, or refused by the disk.
+   * have died before its sync, or its sync may have failed. So are damaged headers. Resolves when that is done, or
+   * refused by the disk.
    */
-  async begin(lastBatch: LastBatch | null): Promise<void> {
+  async begin(lastBatch: LastBatch | null, headless: readonly Segment[]): Promise<void> {
     this.#log.zeroAhead();
     if (lastBatch !== null) this.#durable = lastBatch.before;
     const tried = this.#listeners.whenTried();
     void this.#committer.prepare(async () => {
+      for (const segment of headless) await this.#log.rewrite(segment, 0, this.#headerOf(segment));
       if (lastBatch !== null) await this.#log.rewrite(lastBatch.segment, lastBatch.offset, lastBatch.bytes);
       this.#durable = this.#parts.last;
     });
     await tried;
+  }
+
+  #headerOf({ id, first, slot }: Segment): Uint8Array {
+    const { ringId, geometry } = this.#log;
+    return encodeSegmentHeader({ ringId, id, first, segmentBytes: geometry.segmentBytes, slot });
   }
 
   append(entries: readonly Entry[]): Appended {

@@ -55,3 +55,39 @@ for (const settleTo of [6, 8]) {
     t.deepEqual(reopened.account, { ...reopened.account, matched: 15, settled: 15, pending: 0 });
   });
 }
+
+for (const [what, spoil] of [
+  ['a bit of the magic', (log: Uint8Array) => flip(log, 1, 2)],
+  ['a bit of the ring id', (log: Uint8Array) => flip(log, 20, 7)],
+  ['a bit of the first sequence', (log: Uint8Array) => flip(log, 33, 0)],
+  ['a bit of the zeros', (log: Uint8Array) => flip(log, 2000, 4)],
+  ['a bit of the checksum', (log: Uint8Array) => flip(log, 4093, 6)],
+  ['a whole header', (log: Uint8Array) => log.fill(0xee, 0, 4096)],
+] as const) {
+  test(`the only segment without ${what} is recovered from its batches, and no sequence is given again`, async (t) => {
+    const bench = new Bench(42);
+    const ring = await bench.open();
+    const cursor = ring.cursor(everything);
+    await publish(bench, ring, 1, 10);
+    const { durable } = ring;
+    t.is(cursor.account.pending, 10);
+    bench.kill();
+    for (const path of bench.disk.paths()) if (path.includes('checkpoint')) await bench.until(bench.disk.remove(path));
+    spoil(bench.disk.peek(log) ?? new Uint8Array());
+    const again = await bench.open();
+    t.is(again.status.damagedBatches, 1);
+    t.true(bench.lines.some(({ event }) => event === 'ring-header-damaged'));
+    t.is(again.durable, durable);
+    t.is((await bench.until(again.cursor(everything).read(100, 1e9))).length, 10);
+    bench.kill();
+    // The header has been written again.
+    const healed = await bench.open();
+    t.is(healed.status.damagedBatches, 0);
+    t.is(healed.id, again.id);
+    t.is(healed.durable, durable);
+  });
+}
+
+function flip(log: Uint8Array, at: number, bit: number): void {
+  log[at] = (log[at] as number) ^ (1 << bit);
+}
