@@ -1,5 +1,6 @@
 import type { DiskFile, Env } from '#kernel';
 import { pageBytes } from '#kernel';
+import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { DamageAccount } from './damage.ts';
 import { makeEpoch } from './epoch.ts';
@@ -70,7 +71,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const replayed = await replay(file, geometry, ringId, segments, start, from, replayer);
   replayer.finish();
   const headless = segments.filter(({ slot }) => slots[slot]?.damaged === true);
-  for (const segment of headless) if (!maybeTorn(segment, slots, replayed)) damage.header(segment);
+  for (const segment of headless) if (!maybeTorn(segment, slots, replayed, checkpoint)) damage.header(segment);
   const used = new Set(segments.map((segment) => segment.slot));
   const freeSlots = slots.map(({ slot }) => slot).filter((slot) => !used.has(slot) && slot < geometry.slots);
   const nextSegment = Math.max(0, ...segments.map(({ id }) => id), ...slots.map(idOf)) + 1;
@@ -96,8 +97,14 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
 
 const idOf = (slot: FoundSlot): number => slot.header?.id ?? slot.claimed?.id ?? 0;
 
-/** A segment that a power cut left as it was begun: nothing in it had been durable. */
-function maybeTorn(segment: Segment, slots: readonly FoundSlot[], { lastBatch }: Replayed): boolean {
+/** A header that a power cut may have torn: of a segment that was just begun, or of one begun in the place of a freed one. */
+function maybeTorn(
+  segment: Segment,
+  slots: readonly FoundSlot[],
+  { lastBatch }: Replayed,
+  checkpoint: Checkpoint | null,
+): boolean {
   if (slots[segment.slot]?.header !== null) return false;
+  if (checkpoint?.segments.some(({ id }) => id === segment.id) === true) return true;
   return lastBatch === null || (lastBatch.segment === segment && lastBatch.offset === pageBytes);
 }
