@@ -30,6 +30,8 @@ export interface CursorTableOptions {
   readonly ringTime: () => number;
   /** Somebody waits for room: settles are written at once. */
   readonly hurry: () => boolean;
+  /** A cursor was made, changed or removed. */
+  readonly changed: () => void;
   nextCursorId: number;
 }
 
@@ -186,6 +188,7 @@ export class CursorTable implements CursorHost {
     if (sequence === null)
       throw new AgentError('ring/stalled', 'retry', 'ring: no room to stage more until the disk takes it');
     committer.staged();
+    this.#options.changed();
     return sequence as Sequence;
   }
 }

@@ -293,6 +293,7 @@ export class DiskRing implements Ring {
       durable: () => this.#durable,
       ringTime: () => this.#ringTime,
       hurry: () => this.#refused,
+      changed: () => this.#upkeep.cursorsChanged(),
       nextCursorId,
     });
   }

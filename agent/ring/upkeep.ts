@@ -1,4 +1,4 @@
-import type { Clock, Epoch, Timer } from '#kernel';
+import type { Clock, Epoch, Instant, Timer } from '#kernel';
 import { after, milliseconds } from '#kernel';
 import type { Snapshot } from './checkpoint.ts';
 import type { Checkpointer } from './checkpointer.ts';
@@ -14,6 +14,9 @@ import type { Stage, StagedSettle } from './stage.ts';
 import type { State } from './state.ts';
 
 const checkpointRetryMs = 2_000;
+/** Checkpoints for the sake of cursors: at most one in so long, and so many bytes each second. */
+const cursorCheckpointMs = 10_000;
+const cursorCheckpointBytesPerMs = 64;
 
 export interface UpkeepOptions {
   readonly clock: Clock;
@@ -36,6 +39,9 @@ export interface UpkeepOptions {
 export class Upkeep {
   readonly #options: UpkeepOptions;
   #retry: Timer | null = null;
+  /** Cursors changed a while after the last checkpoint for their sake. */
+  #later: Timer | null = null;
+  #nextForCursors: Instant | null = null;
   #wanted = false;
   #logged = 0;
   #stopped = false;
@@ -46,6 +52,26 @@ export class Upkeep {
 
   /** The next commit carries a checkpoint. */
   wantCheckpoint(): void {
+    this.#wanted = true;
+  }
+
+  /**
+   * A cursor was made, changed or removed. Its record is in one batch, and with that damaged all that waits for it would
+   * be forgotten in silence: a checkpoint at that batch's end says it a second time.
+   */
+  cursorsChanged(): void {
+    const { clock, checkpointer } = this.#options;
+    const now = clock.now();
+    const next = this.#nextForCursors;
+    if (next !== null && now < next) {
+      this.#later ??= clock.at(next, () => {
+        this.#later = null;
+        this.cursorsChanged();
+      });
+      return;
+    }
+    const pause = Math.max(cursorCheckpointMs, checkpointer.lastBytes / cursorCheckpointBytesPerMs);
+    this.#nextForCursors = after(now, milliseconds(pause));
     this.#wanted = true;
   }
 
@@ -83,6 +109,7 @@ export class Upkeep {
   stop(): void {
     this.#stopped = true;
     this.#retry?.cancel();
+    this.#later?.cancel();
   }
 
   #due(): boolean {

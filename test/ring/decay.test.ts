@@ -91,3 +91,30 @@ for (const [what, spoil] of [
 function flip(log: Uint8Array, at: number, bit: number): void {
   log[at] = (log[at] as number) ^ (1 << bit);
 }
+
+test('a damaged batch that made a cursor takes nothing of what waits for the cursor', async (t) => {
+  const bench = new Bench(43);
+  const ring = await bench.open();
+  ring.cursor({ ...everything, name: 'damaged-cursor' });
+  await publish(bench, ring, 1, 10);
+  bench.kill();
+  const bytes = Buffer.from(bench.disk.peek(log) ?? new Uint8Array());
+  bench.disk.flipBit(log, bytes.indexOf('damaged-cursor') + 3, 1);
+  const again = await bench.open();
+  const cursor = again.cursor({ ...everything, name: 'damaged-cursor' });
+  t.is(cursor.account.pending, 10);
+  t.is((await bench.until(cursor.read(100, 1e9))).length, 10);
+});
+
+test('cursors that come and go at a high rate do not make a checkpoint each', async (t) => {
+  const bench = new Bench(44);
+  const ring = await bench.open({ sizeBytes: 64 * 1024 * 1024 });
+  for (let n = 0; n < 200; n++) {
+    ring.cursor({ ...everything, name: `c${n}` });
+    await publish(bench, ring, n, n);
+    await bench.pass(90);
+  }
+  const numbers = bench.disk.paths().filter((path) => /checkpoint-\d+$/.test(path));
+  const newest = Number(numbers.sort().at(-1)?.slice(-12));
+  t.true(newest >= 2 && newest <= 5, `${newest} checkpoints`);
+});
