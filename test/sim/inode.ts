@@ -67,11 +67,15 @@ export class Inode {
     this.#unsynced = [];
   }
 
-  /** Makes one write durable that has just been made; the others stay what they are. */
+  /** Makes one write durable that has been made; what was written elsewhere stays as it is. */
   syncWrite(bytes: Uint8Array): void {
     const index = this.#unsynced.findIndex((write) => write.bytes === bytes);
-    const [write] = index < 0 ? [] : this.#unsynced.splice(index, 1);
-    if (write !== undefined) this.#store(write.bytes, write.position);
+    const write = this.#unsynced[index];
+    if (write === undefined) return;
+    this.#store(write.bytes, write.position);
+    // A page is on its way once: what was written there before goes with it and cannot come back.
+    const before = this.#unsynced.slice(0, index).flatMap((older) => without(older, write));
+    this.#unsynced = [...before, ...this.#unsynced.slice(index + 1)];
   }
 
   /** What Linux does: some pages got through, the others count as clean from now on though they are not stored. */
@@ -125,6 +129,17 @@ function put(content: Uint8Array<ArrayBuffer>, bytes: Uint8Array, position: numb
   }
   target.set(bytes, position);
   return target;
+}
+
+/** What of `older` lies outside `newer`. */
+function without(older: Unsynced, newer: Unsynced): Unsynced[] {
+  const left = Math.max(0, Math.min(older.bytes.length, newer.position - older.position));
+  const right = Math.max(left, Math.min(older.bytes.length, newer.position + newer.bytes.length - older.position));
+  const pieces = [
+    { position: older.position, bytes: older.bytes.subarray(0, left) },
+    { position: older.position + right, bytes: older.bytes.subarray(right) },
+  ];
+  return pieces.filter((piece) => piece.bytes.length > 0);
 }
 
 function split(write: Unsynced): Unsynced[] {
