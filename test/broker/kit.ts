@@ -20,14 +20,14 @@ export class GatedDisk implements Disk {
   #left = Number.POSITIVE_INFINITY;
   #died: () => void = () => {};
   syncs = 0;
-  /** Syncs that are held back. */
+  /** Syncs of the log that are held back. */
   waiting = 0;
 
   constructor(inner: Disk = systemDisk()) {
     this.#inner = inner;
   }
 
-  /** Syncs that begin from now on wait for `release`. */
+  /** Syncs of the ring's log that begin from now on wait for `release`; checkpoints go on. */
   holdSyncs(): void {
     this.#gate ??= new Promise((resolve) => {
       this.#open = resolve;
@@ -52,6 +52,12 @@ export class GatedDisk implements Disk {
     });
   }
 
+  async #wait(): Promise<void> {
+    this.waiting++;
+    await this.#gate;
+    this.waiting--;
+  }
+
   async #moment(): Promise<void> {
     if (--this.#left === 0) {
       this.#dead = true;
@@ -67,6 +73,7 @@ export class GatedDisk implements Disk {
   async open(path: string, how: 'open' | 'create' | 'read-only'): Promise<DiskFile> {
     await this.#alive();
     const file = await this.#inner.open(path, how);
+    const isLog = path.endsWith('ring.log');
     return {
       size: () => file.size(),
       read: (into, position) => file.read(into, position),
@@ -77,9 +84,7 @@ export class GatedDisk implements Disk {
       },
       sync: async () => {
         await this.#moment();
-        this.waiting++;
-        await this.#gate;
-        this.waiting--;
+        if (isLog) await this.#wait();
         await this.#alive();
         await file.sync();
         this.syncs++;
@@ -87,9 +92,7 @@ export class GatedDisk implements Disk {
       },
       writeDurably: async (from, position) => {
         await this.#moment();
-        this.waiting++;
-        await this.#gate;
-        this.waiting--;
+        if (isLog) await this.#wait();
         await this.#alive();
         await file.writeDurably(from, position);
         this.syncs++;
