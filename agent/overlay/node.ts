@@ -74,6 +74,7 @@ class OverlayNode implements Overlay {
         transmit: (to, body, form) => this.#transmit(to, body, form),
         hasRoom: (to) => this.#hasRoom(to),
         gathering: () => clock.soon(() => this.#messages.flush()),
+        store: (message) => this.#options.store?.(message) ?? null,
         received: options.received,
         admit: options.admit,
       },
@@ -130,8 +131,8 @@ class OverlayNode implements Overlay {
     this.#messages.abort(id, this.#now());
   }
 
-  markRead(id: MessageId): void {
-    this.#messages.markRead(id, this.#now());
+  markRead(id: MessageId, from?: Address): void {
+    this.#messages.markRead(id, this.#now(), from);
   }
 
   messageStatus(id: MessageId): MessageStatus | undefined {

@@ -12,6 +12,12 @@ export interface OverlayOptions {
   readonly transit: boolean;
   /** Asked at INIT, before a byte is reserved. False: dropped without a word (as stock does), counted. */
   readonly admit: (announced: AnnouncedMessage) => boolean;
+  /**
+   * Asked when a message is complete and its hash right, before its sender is told. A promise holds DONE+ACK back: true
+   * (it is durable) tells the sender and then calls `received`; false or a rejection leaves the sender unanswered, and
+   * this is asked again when the sender asks again. Null, or no such function: nothing to wait for.
+   */
+  readonly store?: (message: ReceivedMessage) => Promise<boolean> | null;
   /** A message that is complete and whose hash is right; called at most once an id. */
   readonly received: (message: ReceivedMessage) => void;
 }
@@ -101,8 +107,8 @@ export interface Overlay {
   send(message: OutgoingMessage): MessageId | null;
   /** Gives up; tells the far side. */
   abort(id: MessageId): void;
-  /** An application took this received message: sends READ. */
-  markRead(id: MessageId): void;
+  /** An application took this received message: sends READ. `from`: where it came from, for one of before a restart. */
+  markRead(id: MessageId, from?: Address): void;
   messageStatus(id: MessageId): MessageStatus | undefined;
 
   peers(): readonly PeerStatus[];

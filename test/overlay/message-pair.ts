@@ -36,6 +36,8 @@ export class Station {
   readonly sent = new Map<MessageId, Sent>();
   machine: MessageMachine;
   admit: (announced: AnnouncedMessage) => boolean = () => true;
+  /** Null: nothing to wait for before the acknowledgement. */
+  store: (message: ReceivedMessage) => Promise<boolean> | null = () => null;
   onReceived: (message: ReceivedMessage) => void = () => undefined;
   /** Sees every message packet before the weather, those of a bundle one by one; false: it is lost, with its bundle. */
   passes: (body: Buffer, form: Form) => boolean = () => true;
@@ -125,6 +127,7 @@ export class Station {
       transmit: (_to: Address, body: Uint8Array, form: Form) => this.#transmit(Buffer.from(body), form),
       gathering: () => undefined,
       hasRoom: () => true,
+      store: (message: ReceivedMessage) => this.store(message),
       received: (message: ReceivedMessage) => {
         this.received.push(message);
         this.onReceived(message);

@@ -10,6 +10,7 @@ export interface MessageCounters {
   restarts: number;
   messages_received: number;
   messages_received_bytes: number;
+  messages_not_stored: number;
   duplicates_refused: number;
   inits_not_admitted: number;
   inits_too_large: number;
@@ -36,6 +37,7 @@ export const newCounters = (): MessageCounters => ({
   restarts: 0,
   messages_received: 0,
   messages_received_bytes: 0,
+  messages_not_stored: 0,
   duplicates_refused: 0,
   inits_not_admitted: 0,
   inits_too_large: 0,

@@ -22,6 +22,8 @@ export class Incoming {
   readonly isReply: boolean;
   touchedAt: Instant;
   isComplete = false;
+  /** It is complete and is being made durable: nobody else is asked to meanwhile. */
+  isBeingStored = false;
   #buffer: Uint8Array = new Uint8Array(0);
   #filled = 0;
   #chunkCount = 0;

@@ -48,8 +48,8 @@ export class MessageMachine {
   }
 
   /** An application took this received message: sends READ, once. */
-  markRead(id: MessageId, _now: Instant): void {
-    this.#receiver.markRead(id);
+  markRead(id: MessageId, _now: Instant, from?: Address): void {
+    this.#receiver.markRead(id, from);
   }
 
   status(id: MessageId, now: Instant): MessageStatus | undefined {

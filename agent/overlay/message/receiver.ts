@@ -131,9 +131,9 @@ export class Receiver {
     if (this.#halfOpen.remove(from.key, id)) this.#counters.half_open_aborted++;
   }
 
-  /** Tells the sender that an application has taken the message; once. */
-  markRead(id: MessageId): void {
-    const to = this.#unread.take(id);
+  /** Tells the sender that an application has taken the message; once. `from`: for one that came before a restart. */
+  markRead(id: MessageId, from?: Address): void {
+    const to = this.#unread.take(id) ?? from;
     if (to !== undefined) this.#post.send(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read), 0);
   }
 
@@ -188,16 +188,37 @@ export class Receiver {
     this.#answer(from.address, body, headerBytes + chunkHeaderBytes);
   }
 
+  /** One that is made durable first is answered after that; if that fails, at the next DONE. */
   #complete(message: Incoming, from: Origin, body: Buffer, done: string): void {
+    if (message.isBeingStored) return;
     const { id, isReply, toAddress, topic, payload } = message;
+    const complete = { id, from: from.key, fromAddress: from.address, toAddress, topic, payload, isReply };
+    const stored = this.#sink.store?.(complete) ?? null;
+    if (stored === null) {
+      this.#finish(message, complete, body, done);
+      return;
+    }
+    message.isBeingStored = true;
+    const settled = (isStored: boolean): void => {
+      message.isBeingStored = false;
+      if (isStored) this.#finish(message, complete, body, done);
+      else this.#counters.messages_not_stored++;
+    };
+    stored.then(settled, () => settled(false));
+  }
+
+  #finish(message: Incoming, complete: ReceivedMessage, body: Buffer, done: string): void {
+    const { id, from, fromAddress, isReply, payload } = complete;
     message.isComplete = true;
-    this.#halfOpen.remove(from.key, id);
-    this.#remembered.add(from.key, id, isReply, done);
-    this.#unread.add(id, from.address);
+    this.#halfOpen.remove(from, id);
+    // The sender began anew while the first copy was being stored.
+    if (this.#remembered.has(from, id, isReply)) return;
+    this.#remembered.add(from, id, isReply, done);
+    this.#unread.add(id, fromAddress);
     this.#counters.messages_received++;
     this.#counters.messages_received_bytes += payload.length;
-    this.#answer(from.address, body, headerBytes + doneBytes);
-    this.#completed({ id, from: from.key, fromAddress: from.address, toAddress, topic, payload, isReply });
+    this.#answer(fromAddress, body, headerBytes + doneBytes);
+    this.#completed(complete);
   }
 
   #ack(to: Address, body: Buffer, length: number, message: Incoming): void {

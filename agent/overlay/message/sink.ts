@@ -12,6 +12,8 @@ export interface MessageSink {
   hasRoom(to: Subnet): boolean;
   /** Something waits for others to go with it: call `flush` soon. */
   gathering(): void;
+  /** Asked before a complete message is acknowledged: see `OverlayOptions.store`. */
+  store?(message: ReceivedMessage): Promise<boolean> | null;
   /** A complete message whose hash is right; at most once for an id while the id is remembered. */
   received(message: ReceivedMessage): void;
   /** Asked at INIT, before anything is kept. */
