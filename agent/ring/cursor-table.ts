@@ -27,6 +27,7 @@ export interface CursorTableOptions {
   readonly damage: DamageAccount;
   readonly positions: Map<number, Position>;
   readonly durable: () => number;
+  readonly whole: () => boolean;
   readonly ringTime: () => number;
   /** Somebody waits for room: settles are written at once. */
   readonly hurry: () => boolean;
@@ -55,6 +56,10 @@ export class CursorTable implements CursorHost {
 
   get durable(): number {
     return this.#options.durable();
+  }
+
+  get whole(): boolean {
+    return this.#options.whole();
   }
 
   get ringTime(): number {

@@ -18,6 +18,8 @@ const valueLimitBytes = 4096;
 export interface CursorHost {
   readonly log: Log;
   readonly durable: number;
+  /** False after a start until what was found is durable: nothing is read before, for the counts know the end already. */
+  readonly whole: boolean;
   readonly ringTime: number;
   readonly damage: OnDamage;
   full(stored: StoredProvenance): Provenance | null;
@@ -71,7 +73,7 @@ export class OpenCursor implements Cursor {
   }
 
   get readable(): boolean {
-    if (this.#unsettled.full || this.#position.removed) return false;
+    if (!this.#host.whole || this.#unsettled.full || this.#position.removed) return false;
     return (this.#position.gap !== null && !this.#gapShown) || this.#mayMatch;
   }
 
@@ -130,6 +132,7 @@ export class OpenCursor implements Cursor {
   }
 
   get #mayMatch(): boolean {
+    if (this.#readTo >= this.#host.durable) return false;
     const { matched, settledOrdinal, discoverTo } = this.#position;
     return matched > settledOrdinal + this.#unsettled.ordinals || this.#readTo < discoverTo;
   }
@@ -196,12 +199,17 @@ export class OpenCursor implements Cursor {
         continue;
       }
       const moves = this.#moves;
-      const step = await this.#walker.next(this.#readTo, this.#host.durable, (segment) => this.#isEmptyFor(segment));
+      const { durable } = this.#host;
+      const step = await this.#walker.next(this.#readTo, durable, (segment) => this.#isEmptyFor(segment));
       if (moves !== this.#moves) {
         if (out.length > 0) return out;
         continue;
       }
-      if (step === null) break;
+      if (step === null) {
+        // Nothing more is there, whatever the counts say: who reads while `readable` comes to an end.
+        this.#readTo = Math.max(this.#readTo, durable);
+        continue;
+      }
       if (step.kind === 'lost') {
         const lost = await this.#passLost(step);
         if (lost !== null) out.push(lost);

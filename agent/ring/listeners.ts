@@ -34,7 +34,6 @@ export class Listeners {
       waiter.resolve();
     }
     for (const listener of [...this.#durable]) listener(durable);
-    this.tellTried();
   }
 
   tellTried(): void {

@@ -16,6 +16,7 @@ import {
   type Replayed,
   readSlots,
   replay,
+  type TornBatch,
 } from './recovery.ts';
 import { Replayer } from './replayer.ts';
 import { DiskRing } from './ring.ts';
@@ -70,6 +71,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const start = checkpoint?.position ?? (segments[0]?.first ?? 1) - 1;
   const replayed = await replay(file, geometry, ringId, segments, start, from, replayer);
   replayer.finish();
+  if (replayed.torn !== null) tellTorn(env.log, replayed.torn);
   const headless = segments.filter(({ slot }) => slots[slot]?.damaged === true);
   for (const segment of headless) if (!maybeTorn(segment, slots, replayed, checkpoint)) damage.header(segment);
   const used = new Set(segments.map((segment) => segment.slot));
@@ -93,6 +95,11 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   });
   await ring.begin(replayed.lastBatch, headless);
   return ring;
+}
+
+function tellTorn(journal: Env['log'], { segment, offset, first, count }: TornBatch): void {
+  const { id, slot } = segment;
+  journal.info('ring-tail-torn', { segment: id, slot, offsetBytes: offset, fromSequence: first, records: count });
 }
 
 const idOf = (slot: FoundSlot): number => slot.header?.id ?? slot.claimed?.id ?? 0;

@@ -143,8 +143,18 @@ export interface Replayed {
   readonly ringTime: number;
   readonly boot: number;
   readonly lastBatch: LastBatch | null;
-  /** Where the last batch should be that could not be read, if any. */
+  /** Where what lies behind the last batch begins. */
   readonly broken: { readonly segment: Segment; readonly offset: number } | null;
+  /** A batch that should come next by its header, and is not whole. */
+  readonly torn: TornBatch | null;
+}
+
+/** A commit that a power cut tore, which was acknowledged to nobody; or else the medium damaged the very last one. */
+export interface TornBatch {
+  readonly segment: Segment;
+  readonly offset: number;
+  readonly first: number;
+  readonly count: number;
 }
 
 interface Place {
@@ -168,7 +178,7 @@ export async function replay(
   start: { readonly segment: number; readonly offset: number },
   sink: ReplaySink,
 ): Promise<Replayed> {
-  let result: Replayed = { last: position, ringTime: 0, boot: 0, lastBatch: null, broken: null };
+  let result: Replayed = { last: position, ringTime: 0, boot: 0, lastBatch: null, broken: null, torn: null };
   const bytes = Buffer.allocUnsafeSlow(geometry.segmentBytes);
   for (const [index, segment] of segments.entries()) {
     if (segment.slot < 0 || segment.id < start.segment) continue;
@@ -191,12 +201,15 @@ async function replaySegment(
   const { segment, next, bytes } = place;
   await readPages(file, segment.slot * geometry.segmentBytes + place.from, bytes);
   const limit = next?.first ?? Number.POSITIVE_INFINITY;
-  let { last, ringTime, boot, lastBatch, broken } = before;
+  let { last, ringTime, boot, lastBatch, broken, torn } = before;
   for (let at = 0; at + batchHeaderBytes <= bytes.length; ) {
     const offset = place.from + at;
     const header = wholeBatch(bytes, at, { ringId, segment: segment.id, offset });
     if (header === null || (header.count > 0 && header.first >= limit)) {
-      if (header === null) broken ??= { segment, offset };
+      if (header === null) {
+        broken ??= { segment, offset };
+        torn = tornBatch(bytes, at, { ringId, segment, offset }, last) ?? torn;
+      }
       at += pageBytes;
       continue;
     }
@@ -204,6 +217,7 @@ async function replaySegment(
     if (header.first > last + 1)
       sink.missing(broken?.segment ?? segment, broken?.offset ?? 0, last + 1, header.first - 1);
     broken = null;
+    torn = null;
     const batch = {
       bytes,
       from: at + batchHeaderBytes,
@@ -222,7 +236,19 @@ async function replaySegment(
     at += padded(header.length);
   }
   if (lastBatch?.segment === segment) lastBatch = { ...lastBatch, bytes: Buffer.from(lastBatch.bytes) };
-  return { last, ringTime, boot, lastBatch, broken };
+  return { last, ringTime, boot, lastBatch, broken, torn };
+}
+
+function tornBatch(
+  bytes: Buffer,
+  at: number,
+  place: { ringId: Uint8Array; segment: Segment; offset: number },
+  last: number,
+): TornBatch | null {
+  const { segment, offset } = place;
+  const header = peekBatch(bytes, at, { ringId: place.ringId, segment: segment.id, offset });
+  if (header === null || header.first !== last + 1) return null;
+  return { segment, offset, first: header.first, count: header.count };
 }
 
 function wholeBatch(

@@ -81,6 +81,8 @@ export class DiskRing implements Ring {
       for (const segment of headless) await this.#log.rewrite(segment, 0, this.#headerOf(segment));
       if (lastBatch !== null) await this.#log.rewrite(lastBatch.segment, lastBatch.offset, lastBatch.bytes);
       this.#durable = this.#parts.last;
+      // Cursors could not be read until now.
+      this.#listeners.tellDurable(this.durable);
     });
     await tried;
   }
@@ -203,6 +205,7 @@ export class DiskRing implements Ring {
     this.#rememberTail(stage);
     this.#upkeep.madeDurable(stage, segment);
     this.#listeners.tellDurable(this.durable);
+    this.#listeners.tellTried();
     this.#tellRoom();
   }
 
@@ -230,13 +233,22 @@ export class DiskRing implements Ring {
 
   /** Everything staged and a checkpoint, unless the disk refuses. */
   async #lastCommit(): Promise<void> {
-    await this.#parts.checkpointer.settled();
-    if (this.#committer.writing && this.#committer.why === null) await this.#listeners.whenTried();
+    await this.#idle();
     if (this.#committer.why !== null) return;
     this.#upkeep.wantCheckpoint();
     const tried = this.#listeners.whenTried();
     this.#committer.commit();
     await tried;
+  }
+
+  /** Neither a commit nor a checkpoint is under way, or the disk refuses: a commit under way may begin a checkpoint. */
+  async #idle(): Promise<void> {
+    const { checkpointer } = this.#parts;
+    const committer = this.#committer;
+    while (checkpointer.busy || (committer.writing && committer.why === null)) {
+      await checkpointer.settled();
+      if (committer.writing && committer.why === null) await this.#listeners.whenTried();
+    }
   }
 
   #makeCommitter(env: Env, options: RingOptions): Committer {
@@ -291,6 +303,7 @@ export class DiskRing implements Ring {
       damage,
       positions,
       durable: () => this.#durable,
+      whole: () => this.#durable >= this.#parts.last,
       ringTime: () => this.#ringTime,
       hurry: () => this.#refused,
       changed: () => this.#upkeep.cursorsChanged(),

@@ -124,7 +124,10 @@ export interface Cursor {
    * Empty when the durable end is reached. One read at a time; it ends what the bodies of the read before may be used for.
    */
   read(maxRecords: number, maxBytes: number): Promise<readonly (MessageRecord | GapRecord)[]>;
-  /** True when matching durable records may lie after the read position. */
+  /**
+   * True when matching durable records may lie after the read position; a read that finds none makes it false. After a start it is
+   * false until the last batch found is durable again, which `onDurable` tells.
+   */
   readonly readable: boolean;
   /** The read position goes back to the settled position (a reconnect). */
   rewind(): void;

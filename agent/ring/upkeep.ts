@@ -162,6 +162,7 @@ export class Upkeep {
   }
 
   #tryAgain(): void {
+    if (this.#stopped) return;
     const { clock } = this.#options;
     this.#retry = clock.at(after(clock.now(), milliseconds(checkpointRetryMs)), () => {
       this.#retry = null;

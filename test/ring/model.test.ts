@@ -176,6 +176,7 @@ async function readSome(
     wanted.map(({ sequence, topic, body }) => [sequence, topic, body]),
     `${at} ${cursor.name}`,
   );
+  if (read.length === 0) t.is(cursor.readable, false, `${at} ${cursor.name}: readable, and nothing to read`);
   known.read += read.length;
   const done = known.settled + known.refused;
   if (known.read === done || chance.hits(0.4)) return;
