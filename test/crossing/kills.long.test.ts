@@ -73,7 +73,7 @@ function syncToPuback(t: ExecutionContext, rig: Rig, count: number, turn: number
 
 /** The far agent has stored what came, and the near one has not heard of it. */
 function farSyncToAck(t: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
-  const aim: Aim = turn % 2 === 0 ? { at: 'stored', skip: 0 } : { at: 'after-sync', skip: turn % 3 };
+  const aim: Aim = turn % 2 === 0 ? { at: 'stored', skip: turn } : { at: 'after-sync', skip: turn % 3 };
   return killUntilHit(t, rig, rig.hub, aim, count, async () => {
     const acknowledged = ((await rig.gateway.ask('links')) as { delivered: number }[])[0]?.delivered ?? 0;
     return arrivedAtHub(rig) > acknowledged;
@@ -81,9 +81,8 @@ function farSyncToAck(t: ExecutionContext, rig: Rig, count: number, turn: number
 }
 
 /** The near agent knows that the far one has them, and its cursor on disk does not. */
-function ackToCursor(t: ExecutionContext, rig: Rig, count: number): Promise<void> {
-  // The first one: a quiet machine may need no more than one acknowledgement for all that is published here.
-  const aim: Aim = { at: 'acked', skip: 0 };
+function ackToCursor(t: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
+  const aim: Aim = { at: 'acked', skip: 2 * turn };
   return killUntilHit(t, rig, rig.gateway, aim, count, async () => arrivedAtHub(rig) > settledAtGateway(rig));
 }
 
@@ -109,17 +108,16 @@ async function killUntilHit(
   t.fail(`no death of ${agent.name} at ${aim.at} left what it was aimed at`);
 }
 
-/** A backlog is on its way after an outage; each end dies in its turn. */
+/** A backlog is on its way after an outage; each end dies in its turn, at its first batch, its second or its third. */
 async function drain(_: ExecutionContext, rig: Rig, count: number, turn: number): Promise<void> {
   await rig.relay.close();
   rig.publish(count);
   await rig.acknowledged();
   const far = turn % 2 === 1;
-  const aim: Aim = { at: far ? 'stored' : 'acked', skip: 0 };
-  const agent = far ? rig.hub : rig.gateway;
-  agent.send(aim);
+  const aim: Aim = { at: far ? 'stored' : 'acked', skip: turn >> 1 };
+  const dead = rig.killAt(far ? rig.hub : rig.gateway, aim, 0);
   await rig.relay.reopen();
-  await rig.revive(agent, `${agent.name} dead while the backlog drains`);
+  await dead;
 }
 
 async function linkClosed(_: ExecutionContext, rig: Rig, count: number): Promise<void> {
