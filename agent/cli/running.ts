@@ -13,7 +13,7 @@ export interface Doors {
 /** Tells other commands where to ask. The start time tells this process from a later one of its number. */
 export async function writeRunning(data: string, doors: Doors): Promise<void> {
   const running = { pid: process.pid, started: startOf(process.pid), ...doors };
-  await keyFiles.write(runningFile(data), Buffer.from(`${JSON.stringify(running)}\n`));
+  await keyFiles.place(runningFile(data), Buffer.from(`${JSON.stringify(running)}\n`));
 }
 
 export async function removeRunning(data: string): Promise<void> {

@@ -8,12 +8,18 @@ export interface KeyFiles {
   read(path: string): Promise<Uint8Array | null>;
   /** Atomic and durable; the directory must exist. */
   write(path: string, bytes: Uint8Array): Promise<void>;
+  /** Atomic only: for what is worth nothing after a power cut, and not worth two syncs before. */
+  place(path: string, bytes: Uint8Array): Promise<void>;
 }
 
 /** More than any key needs: a wrong path is not read into memory. */
 const limitBytes = 65_536;
 
-export const keyFiles: KeyFiles = { read, write };
+export const keyFiles: KeyFiles = {
+  read,
+  write: (path, bytes) => put(path, bytes, true),
+  place: (path, bytes) => put(path, bytes, false),
+};
 
 async function read(path: string): Promise<Uint8Array | null> {
   const file = await open(path, 'r').catch((error: unknown) => {
@@ -48,24 +54,24 @@ async function readOwnersOnly(path: string, file: FileHandle): Promise<Uint8Arra
   return file.readFile();
 }
 
-async function write(path: string, bytes: Uint8Array): Promise<void> {
+async function put(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
   const draft = `${path}.new`;
   try {
     await rm(draft, { force: true });
-    await writeSynced(draft, bytes);
+    await writeNew(draft, bytes, durable);
     await rename(draft, path);
-    await syncDirectory(dirname(path));
+    if (durable) await syncDirectory(dirname(path));
   } catch (error) {
     throw asKeyError(path, error);
   }
 }
 
-async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+async function writeNew(path: string, bytes: Uint8Array, durable: boolean): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   try {
     await file.chmod(0o600);
     await file.writeFile(bytes);
-    await file.sync();
+    if (durable) await file.sync();
   } finally {
     await file.close();
   }

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { schema } from './schema.ts';
 import { defaultOf, elementOf, keysOf, kindOf, type Meta, metaOf } from './tree.ts';
 import { variableOf } from './variables.ts';
@@ -31,7 +31,7 @@ export function jsonSchema(): unknown {
   return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
 }
 
-function sectionDoc(name: string, section: z.ZodType): SectionDoc {
+function sectionDoc(name: string, section: z.core.$ZodType): SectionDoc {
   const repeated = kindOf(section) === 'array';
   const table = repeated ? elementOf(section) : section;
   const settings = table === undefined ? [] : Object.entries(keysOf(table));
@@ -45,7 +45,7 @@ function sectionDoc(name: string, section: z.ZodType): SectionDoc {
   };
 }
 
-function settingDoc(key: string, setting: z.ZodType, variable: string | null): SettingDoc {
+function settingDoc(key: string, setting: z.core.$ZodType, variable: string | null): SettingDoc {
   const meta = metaOf(setting);
   const fallback = defaultOf(setting);
   return {
@@ -57,7 +57,7 @@ function settingDoc(key: string, setting: z.ZodType, variable: string | null): S
   };
 }
 
-function wordsOf(setting: z.ZodType, meta: Meta): string {
+function wordsOf(setting: z.core.$ZodType, meta: Meta): string {
   const element = kindOf(setting) === 'array' ? elementOf(setting) : undefined;
   if (element !== undefined && meta.words === undefined) return `list of: ${metaOf(element).words ?? 'value'}`;
   return meta.words ?? kindOf(setting);

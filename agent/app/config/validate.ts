@@ -1,4 +1,4 @@
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { closest } from './closest.ts';
 import { ConfigError, formatPath, type Problem, show, type Unplaced } from './problem.ts';
 import { type Settings, schema } from './schema.ts';

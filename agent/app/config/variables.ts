@@ -1,5 +1,5 @@
 import { parse } from 'smol-toml';
-import type * as z from 'zod';
+import type * as z from 'zod/mini';
 import { closest } from './closest.ts';
 import { ConfigError } from './problem.ts';
 import { schema } from './schema.ts';
@@ -40,7 +40,7 @@ function readVariable(variable: string, text: string): Source | null {
   return { name: variable, tree: { [section]: { [key]: settingValue(variable, text, setting) } } };
 }
 
-function settingValue(variable: string, text: string, setting: z.ZodType): unknown {
+function settingValue(variable: string, text: string, setting: z.core.$ZodType): unknown {
   switch (kindOf(setting)) {
     case 'array':
       if (text.trim().startsWith('[')) return parseValue(variable, text);
