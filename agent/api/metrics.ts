@@ -37,6 +37,12 @@ const metrics: readonly Metric[] = [
   counter('hypha_ring_damaged_records_total', 'Records found damaged and set aside.', [], ({ ring }) =>
     one(ring.status.damagedRecords),
   ),
+  counter(
+    'hypha_ring_forgotten_origins_total',
+    'Records from elsewhere no longer known to be stored: a copy by a second path would be stored again.',
+    [],
+    ({ ring }) => one(ring.status.forgottenOrigins),
+  ),
   gauge('hypha_ring_state_bytes', 'Bytes of state (sessions, retained messages) in the ring.', [], ({ ring }) =>
     one(ring.status.stateBytes),
   ),

@@ -5,6 +5,7 @@ import type { Log } from './log.ts';
 import { encodeOrigin, type Origins } from './origins.ts';
 import type { Interests, KnownTopic, Position } from './position.ts';
 import { messageFlags, provenanceBytes, type RecordKind, recordKind, type StoredProvenance } from './record.ts';
+import type { Seen } from './seen.ts';
 import type { State } from './state.ts';
 import type { Appended, Entry, NewMessage, Provenance, StateChange } from './types.ts';
 
@@ -17,6 +18,7 @@ export interface AppenderOptions {
   readonly log: Log;
   readonly state: State;
   readonly origins: Origins;
+  readonly seen: Seen;
   readonly interests: Interests;
   readonly epoch: Epoch;
   readonly ringTime: () => number;
@@ -144,19 +146,24 @@ export class Appender {
   }
 
   #message(message: NewMessage, known: KnownTopic): void {
-    const { committer, origins } = this.#options;
-    const { stage } = committer;
+    const { stage } = this.#options.committer;
     const provenance = message.provenance === null ? null : this.#store(message.provenance);
     const born = Math.max(0, this.#now - Math.round(message.age));
     const flags = messageFlags(message.qos, message.retain, message.latest);
     const sequence = stage.add(recordKind.message, flags, message.lane, born, provenance, known.bytes, message.body);
-    if (provenance !== null) origins.use(provenance, sequence);
+    if (provenance !== null) this.#came(provenance, message.provenance as Provenance, sequence);
     const { positions } = known;
     for (let index = 0; index < positions.length; index++) {
       const position = positions[index] as Position;
       if (isFor(position, message.provenance)) stage.matched(position);
     }
     if (message.latest !== 'none') this.#retain(message, sequence, born);
+  }
+
+  #came(stored: StoredProvenance, from: Provenance, sequence: number): void {
+    const { origins, seen } = this.#options;
+    origins.use(stored, sequence);
+    seen.add(from.origin, from.epoch, from.sequence, sequence);
   }
 
   #retain(message: NewMessage, sequence: number, born: number): void {

@@ -73,6 +73,10 @@ export class ByteReader {
     this.#bytes = bytes;
   }
 
+  get atEnd(): boolean {
+    return this.#at === this.#bytes.length;
+  }
+
   uint16(): number {
     return this.#bytes.readUInt16LE(this.#take(2));
   }

@@ -7,6 +7,7 @@ import { formatVersion } from './layout.ts';
 import type { Origin } from './origins.ts';
 import type { Position } from './position.ts';
 import { decodePosition } from './position-codec.ts';
+import type { SavedSeen } from './seen.ts';
 import { refuseNewer, type Segment } from './segment.ts';
 import type { Retained } from './state.ts';
 import type { Lane } from './types.ts';
@@ -33,6 +34,8 @@ export interface Checkpoint {
   readonly positions: readonly Position[];
   readonly values: readonly (readonly [string, Uint8Array])[];
   readonly retained: readonly Retained[];
+  /** Empty in a checkpoint of before there was such a list. */
+  readonly seen: readonly SavedSeen[];
 }
 
 /** A checkpoint about to be written: what may change while the pieces go to the disk is encoded or copied already. */
@@ -119,6 +122,8 @@ function* parts(checkpoint: Snapshot, out: ByteWriter): Generator<void> {
   }
   out.uint32(checkpoint.retained.length);
   for (const retained of checkpoint.retained) yield writeRetained(out, retained);
+  out.uint32(checkpoint.seen.length);
+  for (const boot of checkpoint.seen) yield writeSeen(out, boot);
 }
 
 function writeHead(out: ByteWriter, checkpoint: Snapshot): void {
@@ -161,6 +166,7 @@ export function decodeCheckpoint(bytes: Buffer): Checkpoint | null {
     positions: many(reader, (each) => decodePosition(each.bytes())),
     values: many(reader, (each) => [each.bytes().toString(), Uint8Array.prototype.slice.call(each.bytes())] as const),
     retained: many(reader, readRetained),
+    seen: reader.atEnd ? [] : many(reader, readSeen),
   };
 }
 
@@ -248,4 +254,22 @@ function readRetained(reader: ByteReader): Retained {
   const lane = (flags & 3) as Lane;
   const qos = ((flags >> 4) & 3) as 0 | 1 | 2;
   return { sequence, epoch, topic, lane, qos, retain: (flags & 64) !== 0, body, provenance, born };
+}
+
+function writeSeen(out: ByteWriter, { origin, epoch, chunks }: SavedSeen): void {
+  out.key(origin);
+  out.raw(epochBytes(epoch));
+  out.uint32(chunks.length);
+  for (const { index, usedAt, encoded } of chunks) {
+    out.uint48(index);
+    out.uint48(usedAt);
+    out.bytes(encoded);
+  }
+}
+
+function readSeen(reader: ByteReader): SavedSeen {
+  const origin = reader.raw(32).toString('hex') as PublicKey;
+  const epoch = epochOf(reader.raw(12));
+  const readChunk = (each: ByteReader) => ({ index: each.uint48(), usedAt: each.uint48(), encoded: each.bytes() });
+  return { origin, epoch, chunks: many(reader, readChunk) };
 }

@@ -11,6 +11,7 @@ const smallestSegment = 64 * KiB;
 const largestSegment = 4 * MiB;
 /** Four full batches fill a segment, with the settles that ride along. */
 const settleSlackBytes = 2 * KiB;
+const leastSeenBytes = 4 * KiB;
 /** Fewer slots could not hold the reserve, the active segment, and what two checkpoints keep. */
 export const fewestSlots = 8;
 
@@ -28,6 +29,8 @@ export interface Geometry {
   readonly checkpointBytes: number;
   /** Keys and values of all state, retained messages included. */
   readonly stateBytes: number;
+  /** What is known of stored records from elsewhere may take so much of a checkpoint: under 1 % of the log between two. */
+  readonly seenBytes: number;
 }
 
 /** `segmentBytes` is what the file on disk has, if there is one: the size of a ring may change, that of its segments not. */
@@ -38,14 +41,16 @@ export function geometryOf(sizeBytes: number, segmentBytes: number | null): Geom
   }
   const wanted = Math.min(Math.max(sizeBytes / 16, smallestSegment), largestSegment);
   const segment = segmentBytes ?? Math.floor(wanted / pageBytes) * pageBytes;
+  const checkpointBytes = Math.min(8 * MiB, Math.max(segment, sizeBytes / 8));
   return {
     segmentBytes: segment,
     slots: Math.floor(sizeBytes / segment),
     reserveSlots: 3,
     largestBatch: segment - pageBytes,
     stageBytes: Math.floor((segment - pageBytes) / 4 / pageBytes) * pageBytes - settleSlackBytes,
-    checkpointBytes: Math.min(8 * MiB, Math.max(segment, sizeBytes / 8)),
+    checkpointBytes,
     stateBytes: Math.min(64 * MiB, Math.max(MiB, sizeBytes / 8)),
+    seenBytes: Math.max(leastSeenBytes, checkpointBytes / 128),
   };
 }
 

@@ -20,6 +20,7 @@ import {
 } from './recovery.ts';
 import { Replayer } from './replayer.ts';
 import { DiskRing } from './ring.ts';
+import { Seen } from './seen.ts';
 import type { Segment } from './segment.ts';
 import { ringIdOfBatches } from './segment-repair.ts';
 import { State } from './state.ts';
@@ -65,7 +66,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const segments = liveSegments(slots, checkpoint);
   const quarantine = new Quarantine(env.disk, options.directory, file, geometry.segmentBytes, env.log);
   const damage = new DamageAccount(env.log, quarantine);
-  const replayer = new Replayer(new State(geometry.stateBytes), new Origins(), damage);
+  const replayer = new Replayer(new State(geometry.stateBytes), new Origins(), new Seen(geometry.seenBytes), damage);
   if (checkpoint !== null) replayer.start(checkpoint);
   const from = { segment: checkpoint?.segment ?? 0, offset: checkpoint?.offset ?? 0 };
   const start = checkpoint?.position ?? (segments[0]?.first ?? 1) - 1;
@@ -84,6 +85,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     log,
     state: replayer.state,
     origins: replayer.origins,
+    seen: replayer.seen,
     positions: replayer.positions,
     checkpointer: new Checkpointer(env.disk, options.directory, env.log, found.kept, found.next),
     damage,

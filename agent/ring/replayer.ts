@@ -5,8 +5,9 @@ import { MatchesSinceDamage } from './matches-since-damage.ts';
 import { decodeOrigin, type Origins } from './origins.ts';
 import { Interests, Position } from './position.ts';
 import { applySettlement, decodeDefinition, decodeSettlement } from './position-codec.ts';
-import { recordKind, recordsOf, type StoredRecord } from './record.ts';
+import { recordKind, recordsOf, type StoredProvenance, type StoredRecord } from './record.ts';
 import type { ReplaySink } from './recovery.ts';
+import type { Seen } from './seen.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './state.ts';
 import type { Batch } from './tail.ts';
@@ -17,6 +18,7 @@ type NamedRecord = StoredRecord & { readonly name: string };
 export class Replayer implements ReplaySink {
   readonly state: State;
   readonly origins: Origins;
+  readonly seen: Seen;
   readonly positions = new Map<number, Position>();
   nextCursorId = 1;
   readonly #interests = new Interests();
@@ -24,9 +26,10 @@ export class Replayer implements ReplaySink {
   readonly #matches = new MatchesSinceDamage();
   #position = 0;
 
-  constructor(state: State, origins: Origins, damage: DamageAccount) {
+  constructor(state: State, origins: Origins, seen: Seen, damage: DamageAccount) {
     this.state = state;
     this.origins = origins;
+    this.seen = seen;
     this.#damage = damage;
   }
 
@@ -37,6 +40,7 @@ export class Replayer implements ReplaySink {
     for (const [key, value] of checkpoint.values) this.state.set(key, value);
     for (const retained of checkpoint.retained) this.state.retain(retained.topic, retained);
     for (const position of checkpoint.positions) this.#add(position);
+    this.seen.load(checkpoint.seen);
   }
 
   batch(batch: Batch, segment: Segment, header: BatchHeader): void {
@@ -86,7 +90,7 @@ export class Replayer implements ReplaySink {
   #message(record: NamedRecord, sequence: number, segment: Segment, batch: Batch): void {
     const topic = record.name;
     const { provenance } = record;
-    if (provenance !== null) this.origins.use(provenance, sequence);
+    if (provenance !== null) this.#came(provenance, sequence);
     for (const position of this.#interests.topic(topic).positions) {
       if (position.except !== null && provenance !== null && this.origins.names(provenance, position.except)) continue;
       position.live++;
@@ -99,6 +103,12 @@ export class Replayer implements ReplaySink {
     const body = Uint8Array.prototype.slice.call(record.body);
     const from = provenance === null ? null : this.origins.full(provenance);
     this.state.retain(topic, { sequence, epoch: batch.epoch, topic, lane, qos, retain, body, provenance: from, born });
+  }
+
+  #came(provenance: StoredProvenance, sequence: number): void {
+    this.origins.use(provenance, sequence);
+    const from = this.origins.full(provenance);
+    if (from !== null) this.seen.add(from.origin, from.epoch, from.sequence, sequence);
   }
 
   #define(record: NamedRecord, sequence: number): void {

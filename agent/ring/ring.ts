@@ -10,6 +10,7 @@ import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
 import { Interests, type Position } from './position.ts';
 import type { LastBatch } from './recovery.ts';
+import type { Seen } from './seen.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Space } from './space.ts';
 import type { Stage } from './stage.ts';
@@ -22,6 +23,7 @@ export interface RecoveredRing {
   readonly log: Log;
   readonly state: State;
   readonly origins: Origins;
+  readonly seen: Seen;
   readonly positions: Map<number, Position>;
   readonly checkpointer: Checkpointer;
   readonly damage: DamageAccount;
@@ -118,6 +120,10 @@ export class DiskRing implements Ring {
     return this.#listeners.onRoom(listener);
   }
 
+  hasStored(origin: PublicKey, epoch: Epoch, born: Sequence): boolean {
+    return this.#parts.seen.has(origin, epoch, born);
+  }
+
   wanted(topic: string, from: PublicKey | null): boolean {
     return this.#interests.topic(topic).positions.some((position) => from === null || position.except !== from);
   }
@@ -148,7 +154,7 @@ export class DiskRing implements Ring {
   }
 
   get status(): RingStatus {
-    const { damage, checkpointer, state } = this.#parts;
+    const { damage, checkpointer, state, seen } = this.#parts;
     const log = this.#log;
     const oldest = log.segments.find((segment) => segment.last >= segment.first);
     const room = log.admits(batchHeaderBytes + recordHeaderBytes);
@@ -173,6 +179,7 @@ export class DiskRing implements Ring {
       stateBytes: state.bytes,
       stateLimitBytes: state.limitBytes,
       droppedRecords: this.#space.droppedRecords,
+      forgottenOrigins: seen.forgotten,
     };
   }
 
@@ -278,13 +285,14 @@ export class DiskRing implements Ring {
   }
 
   #makeAppender(): Appender {
-    const { state, origins } = this.#parts;
+    const { state, origins, seen } = this.#parts;
     return new Appender({
       clock: this.#clock,
       committer: this.#committer,
       log: this.#log,
       state,
       origins,
+      seen,
       interests: this.#interests,
       epoch: this.epoch,
       ringTime: () => this.#ringTime,
@@ -324,12 +332,13 @@ export class DiskRing implements Ring {
   }
 
   #makeUpkeep(): Upkeep {
-    const { state, origins, positions, checkpointer, boot } = this.#parts;
+    const { state, origins, seen, positions, checkpointer, boot } = this.#parts;
     return new Upkeep({
       clock: this.#clock,
       log: this.#log,
       state,
       origins,
+      seen,
       positions,
       checkpointer,
       committer: this.#committer,

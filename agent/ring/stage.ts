@@ -15,7 +15,7 @@ export interface StagedSettle {
 }
 
 /** The state as it is with the last record of a stage: half of a checkpoint. */
-export type StateHalf = Pick<Snapshot, 'values' | 'retained' | 'origins' | 'nextCursorId'>;
+export type StateHalf = Pick<Snapshot, 'values' | 'retained' | 'origins' | 'seen' | 'nextCursorId'>;
 
 /** One commit batch being filled. Its memory is used again for a later one. */
 export class Stage {

@@ -176,6 +176,8 @@ export interface RingStatus {
   readonly stateLimitBytes: number;
   /** Matching records dropped under cursors by `drop-oldest` since the start. */
   readonly droppedRecords: number;
+  /** Records from elsewhere that `hasStored` no longer knows, since the start: a second copy of one would be stored. */
+  readonly forgottenOrigins: number;
 }
 
 /** The disk ring buffer: appended to by all, read through cursors, freed when every cursor has passed. */
@@ -198,6 +200,12 @@ export interface Ring {
   whenDurable(upTo: Sequence): Promise<void>;
   /** Called when room or the disk came back after a refused append. */
   onRoom(listener: () => void): () => void;
+
+  /**
+   * True when the record that was born there, in that boot and at that sequence, has been appended here, durable or not. False
+   * also for what is forgotten (`forgottenOrigins`), for what was born here, and for records of a damaged batch that recovery met.
+   */
+  hasStored(origin: PublicKey, epoch: Epoch, born: Sequence): boolean;
 
   /** True when some cursor wants a message on this topic from there (null: born here). */
   wanted(topic: string, from: PublicKey | null): boolean;

@@ -8,6 +8,7 @@ import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
 import type { Position } from './position.ts';
 import { encodePosition } from './position-codec.ts';
+import type { Seen } from './seen.ts';
 import type { Segment } from './segment.ts';
 import type { Space } from './space.ts';
 import type { Stage, StagedSettle } from './stage.ts';
@@ -23,6 +24,7 @@ export interface UpkeepOptions {
   readonly log: Log;
   readonly state: State;
   readonly origins: Origins;
+  readonly seen: Seen;
   readonly positions: ReadonlyMap<number, Position>;
   readonly checkpointer: Checkpointer;
   readonly committer: Committer;
@@ -78,9 +80,9 @@ export class Upkeep {
   /** The state as it is with a batch's last record, if a checkpoint is due at its end. */
   beforeSeal(stage: Stage): void {
     if (!this.#due()) return;
-    const { state, origins, cursors } = this.#options;
+    const { state, origins, seen, cursors } = this.#options;
     const copies = [...origins.all()].map((origin) => ({ ...origin }));
-    stage.state = { ...state.snapshot(), origins: copies, nextCursorId: cursors.nextCursorId };
+    stage.state = { ...state.snapshot(), origins: copies, seen: seen.save(), nextCursorId: cursors.nextCursorId };
   }
 
   madeDurable(stage: Stage, segment: Segment): void {
