@@ -53,6 +53,7 @@ function makeProgram(): Command {
     .description('Carries MQTT devices over Mycelium, and loses nothing.')
     .version(version, '--version', 'print the version')
     .helpCommand(false)
+    .addHelpText('after', '\nhypha COMMAND --help shows its options, the commands below it and an example.')
     .exitOverride()
     .configureOutput({ writeErr: () => undefined });
   for (const name of later) {
@@ -80,11 +81,12 @@ function nodeCommands(program: Command): void {
     async (options) => (await import('./commands/run.ts')).run(options),
   );
   command(program, 'check', 'validate a configuration without starting', 'hypha check /etc/hypha/hypha.toml')
-    .argument('<file>')
+    .argument('<file>', 'configuration file')
     .action(async (file, options) => (await import('./commands/check.ts')).check(file, options));
   const config = program
     .command('config')
     .description('settings and their documentation')
+    .addHelpText('after', '\nExample:\n  hypha config docs')
     .action(() => refuse('config: found no verb of this version, wanted: docs'))
     .allowExcessArguments();
   command(
@@ -96,11 +98,11 @@ function nodeCommands(program: Command): void {
   command(program, 'id', "this node's name, public key, address and card", 'hypha id --json').action(async (options) =>
     (await import('./commands/id.ts')).id(options),
   );
-  const contacts = command(program, 'contacts', 'named public keys', 'hypha contacts').action(async (options) =>
+  const contacts = command(program, 'contacts', 'named public keys', 'hypha contacts', tabled).action(async (options) =>
     (await import('./commands/contacts.ts')).contacts(options),
   );
   command(contacts, 'add', 'name a public key', 'hypha contacts add hub 5714…0c36')
-    .argument('<name>')
+    .argument('<name>', 'what to call it')
     .argument('<key>', 'public key or contact card')
     .action(async (name, key, _options, self: Command) =>
       (await import('./commands/contacts.ts')).addContact(name, key, self.optsWithGlobals()),
@@ -113,11 +115,11 @@ function lookCommands(program: Command): void {
     ['routes', 'nodes that can be reached'],
     ['links', 'what flows to whom'],
   ] as const) {
-    command(program, name, what, `hypha ${name}`).action(async (options) =>
+    command(program, name, what, `hypha ${name}`, tabled).action(async (options) =>
       (await import('./commands/look.ts'))[name](options),
     );
   }
-  const ring = command(program, 'ring', 'what is stored', 'hypha ring').action(async (options) =>
+  const ring = command(program, 'ring', 'what is stored', 'hypha ring', tabled).action(async (options) =>
     (await import('./commands/look.ts')).ring(options),
   );
   command(
@@ -125,6 +127,7 @@ function lookCommands(program: Command): void {
     'audit',
     'accepted = delivered + expired + dropped + pending? Exit code 1 if not',
     'hypha ring audit --json',
+    tabled,
   ).action(async (_options, self: Command) => (await import('./commands/audit.ts')).audit(self.optsWithGlobals()));
 }
 
@@ -132,7 +135,7 @@ function messageCommands(program: Command): void {
   command(program, 'send', 'send a message', 'echo hello | hypha send hub --topic greeting --wait')
     .argument('<to>', 'contact, public key or address')
     .argument('[text]', 'the message; default: standard input')
-    .option('--topic <topic>')
+    .option('--topic <topic>', 'what it is about')
     .option('--file <file>', 'what to send')
     .option('--wait', 'until the far node has it; exit code 1 if it never does')
     .option('--timeout <seconds>', 'how long to wait', '300')
@@ -145,15 +148,25 @@ function messageCommands(program: Command): void {
 }
 
 /** A command with what all of them take. */
-function command(parent: Command, name: string, what: string, example: string): Command {
-  return parent
+function command(
+  parent: Command,
+  name: string,
+  what: string,
+  example: string,
+  more: (made: Command) => Command = (made) => made,
+): Command {
+  const made = parent
     .command(name)
     .description(what)
     .option('--json', 'answer in JSON')
     .option('--config <file>', 'configuration file')
     .option('--data <directory>', 'state directory')
     .addHelpText('after', `\nExample:\n  ${example}`);
+  return more(made);
 }
+
+/** A command that shows a table. */
+const tabled = (made: Command): Command => made.option('--wide', 'cut nothing to the width of the terminal');
 
 /** Nobody reads on (`hypha … | head`). */
 function leaveQuietly(): void {

@@ -6,6 +6,8 @@ export interface CommonOptions {
   readonly json?: boolean;
   readonly config?: string;
   readonly data?: string;
+  /** Tables as wide as what is in them, whatever the terminal's width. */
+  readonly wide?: boolean;
 }
 
 export interface Places {

@@ -71,12 +71,23 @@ export function docsAsToml(): string {
 function sectionText(section: SectionDoc): string {
   const head = section.repeated ? `# [[${section.name}]]` : `[${section.name}]`;
   const lines = section.settings.flatMap((setting) => settingLines(setting, section.repeated));
-  return [`# ${section.doc}`, head, ...lines, ''].join('\n');
+  return [...commented(section.doc), head, ...lines, ''].join('\n');
 }
 
-function settingLines(setting: SettingDoc, commented: boolean): string[] {
+function settingLines(setting: SettingDoc, repeated: boolean): string[] {
   const variable = setting.variable === null ? '' : ` ${setting.variable}`;
-  const explained = [`# ${setting.doc}`, `#   ${setting.words};${variable}`.replace(/;$/, '')];
-  const mark = commented || setting.fallback === null ? '# ' : '';
+  const explained = [...commented(setting.doc), `#   ${setting.words};${variable}`.replace(/;$/, '')];
+  const mark = repeated || setting.fallback === null ? '# ' : '';
   return [...explained, `${mark}${setting.key} = ${setting.fallback ?? '…'}`];
+}
+
+/** Lines that fit a terminal of 80 columns. */
+function commented(doc: string): string[] {
+  const lines = [''];
+  for (const word of doc.split(' ')) {
+    const longer = `${lines.at(-1) ?? ''} ${word}`;
+    if (longer.length < 80) lines[lines.length - 1] = longer;
+    else lines.push(` ${word}`);
+  }
+  return lines.map((line) => `#${line}`);
 }

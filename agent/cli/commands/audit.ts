@@ -23,32 +23,36 @@ export async function audit(options: CommonOptions): Promise<void> {
   const found = running === null ? await fromDisk(places) : (running.body as Audit);
   if (!found.addsUp) process.exitCode = exitCodes.failed;
   if (options.json) return printJson(found);
-  print(accountTable(found));
-  if (found.inbound !== undefined && found.inbound.length > 0) print(`\n${inboundTable(found.inbound)}`);
+  print(accountTable(found, options.wide));
+  if (found.inbound !== undefined && found.inbound.length > 0) print(`\n${inboundTable(found.inbound, options.wide)}`);
   print(found.addsUp ? '\nEverything is accounted for.' : '\nNot everything is accounted for.');
 }
 
-function accountTable({ lines }: Audit): string {
+function accountTable({ lines }: Audit, wide: boolean | undefined): string {
   const rows = lines.map(({ cursor, accepted, delivered, expired, dropped, pending, addsUp }) => [
     readerName(cursor),
     accepted,
     delivered,
     expired,
-    droppedText(dropped),
+    sumOf(dropped),
     pending,
     addsUp ? 'yes' : 'NO',
   ]);
-  return table(['READER', 'ACCEPTED', 'DELIVERED', 'EXPIRED', 'DROPPED', 'PENDING', 'ADDS UP'], rows);
+  const head = ['READER', 'ACCEPTED', 'DELIVERED', 'EXPIRED', 'DROPPED', 'PENDING', 'ADDS UP'];
+  return table(head, rows, { cut: [0], wide, under: (row) => reasonsOf(lines[row]?.dropped ?? {}) });
 }
 
-/** `0`, or the sum with its reasons: `5 (full 3, refused 2)`. */
-function droppedText(dropped: Account['lines'][number]['dropped']): string {
+type Dropped = Account['lines'][number]['dropped'] | Readonly<Record<string, number>>;
+
+const sumOf = (dropped: Dropped): number => Object.values(dropped).reduce((sum, count) => sum + count, 0);
+
+/** `dropped: full 3, refused 2`, or nothing. */
+function reasonsOf(dropped: Dropped): string {
   const reasons = Object.entries(dropped).filter(([, count]) => count > 0);
-  const sum = reasons.reduce((total, [, count]) => total + count, 0);
-  return reasons.length === 0 ? '0' : `${sum} (${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')})`;
+  return reasons.length === 0 ? '' : `dropped: ${reasons.map(([reason, count]) => `${reason} ${count}`).join(', ')}`;
 }
 
-function inboundTable(lines: readonly Inbound[]): string {
+function inboundTable(lines: readonly Inbound[], wide: boolean | undefined): string {
   const rows = lines.map((line) => [
     line.name ?? `${line.from.slice(0, 12)}…`,
     line.lane,
@@ -57,7 +61,7 @@ function inboundTable(lines: readonly Inbound[]): string {
     line.refused,
     line.lost,
   ]);
-  return table(['FROM', 'LANE', 'STORED', 'CAME AGAIN', 'REFUSED', 'LOST BEFORE'], rows);
+  return table(['FROM', 'LANE', 'STORED', 'CAME AGAIN', 'REFUSED', 'LOST BEFORE'], rows, { cut: [0], wide });
 }
 
 /** No agent runs: the ring is opened as an agent would, under the same lock, and closed again. */

@@ -24,7 +24,7 @@ export async function contacts(options: CommonOptions): Promise<void> {
   const found = running === null ? linesOf(await loadSettings(places)) : (running.body as readonly ContactLine[]);
   if (options.json) return printJson(found);
   const rows = found.map((line) => [line.name, line.publicKey, line.address, reachability(line)]);
-  print(table(['NAME', 'PUBLIC KEY', 'ADDRESS', 'REACHABLE'], rows));
+  print(table(['NAME', 'PUBLIC KEY', 'ADDRESS', 'REACHABLE'], rows, { cut: [1, 2, 0], wide: options.wide }));
 }
 
 const linesOf = (settings: Configuration): ContactLine[] =>

@@ -26,7 +26,7 @@ export async function peers(options: CommonOptions): Promise<void> {
     size(peer.txBytes),
     peer.connectedForMs === null ? null : duration(peer.connectedForMs),
   ]);
-  print(table(['PEER', 'KIND', 'STATE', 'ROUND TRIP', 'IN', 'OUT', 'FOR'], rows));
+  print(table(['PEER', 'KIND', 'STATE', 'ROUND TRIP', 'IN', 'OUT', 'FOR'], rows, { cut: [0], wide: options.wide }));
 }
 
 interface Route {
@@ -50,7 +50,7 @@ export async function routes(options: CommonOptions): Promise<void> {
     route.seqno,
     route.nextHop,
   ]);
-  print(table(['', 'NODE', 'SUBNET', 'METRIC', 'SEQNO', 'BY'], rows));
+  print(table(['', 'NODE', 'SUBNET', 'METRIC', 'SEQNO', 'BY'], rows, { cut: [5, 1], wide: options.wide }));
 }
 
 interface Link {
@@ -76,9 +76,10 @@ export async function links(options: CommonOptions): Promise<void> {
     link.pending,
     link.delivered,
     link.roundTripMs === null ? null : duration(link.roundTripMs),
-    link.topics.join(' '),
   ]);
-  print(table(['LINK', 'TO', 'LANE', 'STATE', 'PENDING', 'DELIVERED', 'ROUND TRIP', 'TOPICS'], rows));
+  const under = (row: number): string => found[row]?.topics.join(' ') ?? '';
+  const head = ['LINK', 'TO', 'LANE', 'STATE', 'PENDING', 'DELIVERED', 'ROUND TRIP'];
+  print(table(head, rows, { cut: [1, 0], wide: options.wide, under }));
 }
 
 interface RingStatus {
@@ -114,7 +115,7 @@ export async function ring(options: CommonOptions): Promise<void> {
     line.delivered,
     line.pending,
   ]);
-  print(table(['READER', 'ACCEPTED', 'DELIVERED', 'PENDING'], rows));
+  print(table(['READER', 'ACCEPTED', 'DELIVERED', 'PENDING'], rows, { cut: [0], wide: options.wide }));
 }
 
 async function get<T>(options: CommonOptions, what: string): Promise<T> {
