@@ -27,10 +27,13 @@ allow_services() {
   if [ -e "$policy.before-hypha" ] || [ -L "$policy.before-hypha" ]; then mv -f "$policy.before-hypha" "$policy"; fi
 }
 
-# A service that came with this installation is not to start at the next boot either.
+# A service that came with this installation is not to start at the next boot either. The helper works for packages' own
+# scripts alone, so it is told that it does; systemctl would want a systemd that runs.
 disable_new_services() {
   case " $1 " in *' mosquitto '*) ;; *) return 0 ;; esac
-  if command -v deb-systemd-helper >/dev/null 2>&1; then deb-systemd-helper disable mosquitto.service || return; fi
+  if command -v deb-systemd-helper >/dev/null 2>&1; then
+    DPKG_MAINTSCRIPT_PACKAGE=mosquitto deb-systemd-helper disable mosquitto.service || return
+  fi
   if command -v update-rc.d >/dev/null 2>&1; then update-rc.d mosquitto disable; fi
 }
 

@@ -17,7 +17,7 @@ class Debian {
       this.#tool(name, `exec /usr/bin/env -i PATH=/usr/bin:/bin ${name} "$@"`);
     this.#tool('id', 'echo 0');
     this.#tool('sleep', 'exit 0');
-    this.#tool('deb-systemd-helper', `echo "$*" >>'${this.path}/units'`);
+    this.#tool('deb-systemd-helper', `echo "$DPKG_MAINTSCRIPT_PACKAGE: $*" >>'${this.path}/units'`);
     const ask = `code=0; '${this.policy}' mosquitto start || code=$?; echo "$code" >>'${this.path}/asked'`;
     this.#tool('apt-get', `[ "$1" = update ] && exit 0\n${ask}\n${install}`);
   }
@@ -47,7 +47,7 @@ test('installing what tests want starts no service, now or at the next boot, and
   const debian = new Debian(t);
   t.true(debian.install().includes('installing mosquitto '));
   t.deepEqual(debian.asked, ['101']);
-  t.is(debian.units, 'disable mosquitto.service\n');
+  t.is(debian.units, 'mosquitto: disable mosquitto.service\n');
   t.deepEqual(readdirSync(join(debian.path, 'sbin')), []);
 });
 
