@@ -3,6 +3,7 @@ import type { Epoch, PublicKey, Sequence } from '#kernel';
 import { isTopicName, milliseconds, sequence } from '#kernel';
 import type { DropReason, Lane, NewMessage, Provenance } from '#ring';
 import type { Batch } from './frame.ts';
+import type { Origin } from './item-reader.ts';
 import { ItemReader } from './item-reader.ts';
 import type { StreamMemory } from './memory.ts';
 import type { Position } from './position.ts';
@@ -13,6 +14,8 @@ export interface ArrivalPort {
   readonly from: PublicKey;
   readonly lane: Lane;
   readonly accepts: (topic: string) => boolean;
+  /** Has the ring here stored the record that was born there, whichever way it came? */
+  readonly hasStored: (origin: PublicKey, epoch: Epoch, born: Sequence) => boolean;
 }
 
 export interface Loss {
@@ -33,7 +36,7 @@ export interface Arrival {
 }
 
 /**
- * Sorts a batch out: known positions are duplicates; a record that was born here, has no hops left or is not accepted
+ * Sorts a batch out: known positions are duplicates, and so is what another path has brought before; a record that was born here, has no hops left or is not accepted
  * is refused and counted; a stream that goes on further than this end remembers has lost records here (an older image
  * of this ring was restored), which is reported and gone on from. Stops after `limit` records to store: what was taken
  * then is known the next time. Null: malformed, nothing has happened.
@@ -55,6 +58,8 @@ class Sorter {
   readonly #port: ArrivalPort;
   readonly #messages: NewMessage[] = [];
   readonly #losses: Loss[] = [];
+  /** What this batch brings of other nodes' records, by their boot. */
+  readonly #bornHere = new Map<Origin, Set<Sequence>>();
   #ordinal: number;
   #lastSequence: number;
   #known: number;
@@ -143,6 +148,11 @@ class Sorter {
       this.#memory.refused++;
       return;
     }
+    const provenance = this.#provenance();
+    if (this.#isStored(provenance)) {
+      this.#duplicates++;
+      return;
+    }
     this.#messages.push({
       kind: 'message',
       topic: reader.topic,
@@ -151,7 +161,7 @@ class Sorter {
       retain: reader.retain,
       latest: reader.latest,
       body: reader.body,
-      provenance: this.#provenance(),
+      provenance,
       age: milliseconds(reader.ageMs),
     });
   }
@@ -171,6 +181,17 @@ class Sorter {
       this.#topicAccepted = isTopicName(topic) && this.#port.accepts(topic);
     }
     return this.#topicAccepted;
+  }
+
+  /** Stored before, or earlier in this batch. */
+  #isStored({ origin, epoch, sequence: born }: Provenance): boolean {
+    if (this.#port.hasStored(origin, epoch, born)) return true;
+    const relayed = this.#reader.origin;
+    if (relayed === null) return false;
+    const here = this.#bornHere.get(relayed) ?? new Set<Sequence>();
+    if (here.has(born)) return true;
+    this.#bornHere.set(relayed, here.add(born));
+    return false;
   }
 
   #provenance(): Provenance {

@@ -52,6 +52,7 @@ export class InboundRunner {
       memory,
       budget,
       accepts: (topic) => house.accepts(from, topic),
+      hasStored: (origin, epoch, born) => ring.hasStored(origin, epoch, born),
       append: (entries) => ring.append(entries),
       token,
     });

@@ -19,6 +19,7 @@ export interface InboundOptions {
   readonly memory: StreamMemory;
   readonly budget: Budget;
   readonly accepts: (topic: string) => boolean;
+  readonly hasStored: (origin: PublicKey, epoch: Epoch, born: Sequence) => boolean;
   readonly append: (entries: readonly Entry[]) => Appended;
   /** 8 random bytes as hex. */
   readonly token: () => string;
