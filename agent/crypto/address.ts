@@ -58,6 +58,12 @@ function longestZeros(groups: readonly string[]): [start: number, length: number
 
 /** Any IPv6 text (RFC 4291 §2.2 forms 1 and 2) of an address in 400::/7, else null. */
 export function parseAddress(text: string): Address | null {
+  const address = ipv6Hex(text);
+  return address !== null && isNodeAddress(address) ? (address as Address) : null;
+}
+
+/** The 16 bytes of any IPv6 address written with groups alone, as 32 hex digits. */
+export function ipv6Hex(text: string): string | null {
   const halves = text.toLowerCase().split('::');
   if (halves.length > 2) return null;
   const [head, tail] = halves.map((half) => (half === '' ? [] : half.split(':')));
@@ -66,6 +72,5 @@ export function parseAddress(text: string): Address | null {
   if (tail === undefined ? missing !== 0 : missing < 1) return null;
   const groups = [...head, ...Array.from({ length: tail === undefined ? 0 : missing }, () => '0'), ...(tail ?? [])];
   if (!groups.every((group) => /^[0-9a-f]{1,4}$/.test(group))) return null;
-  const address = groups.map((group) => group.padStart(4, '0')).join('');
-  return isNodeAddress(address) ? (address as Address) : null;
+  return groups.map((group) => group.padStart(4, '0')).join('');
 }

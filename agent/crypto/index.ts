@@ -1,4 +1,4 @@
-export { addressOf, formatAddress, formatSubnet, isNodeAddress, parseAddress, subnetOf } from './address.ts';
+export { addressOf, formatAddress, formatSubnet, ipv6Hex, isNodeAddress, parseAddress, subnetOf } from './address.ts';
 export { blake3, prepareBlake3, RunningBlake3 } from './blake3.ts';
 export type { Identity } from './identity.ts';
 export { identityOf, secretKeyBytes } from './identity.ts';

@@ -7,7 +7,18 @@ export type { Clock, Env, Log, LogFields, Random, Timer } from './env.ts';
 export type { Remedy } from './error.ts';
 export { AgentError, assert, isAgentError, messageOf, unreachable } from './error.ts';
 export type { Machine } from './machine.ts';
-export type { ByteLink, Endpoint, LinkEvents, Listener, Net } from './net.ts';
+export type {
+  ByteLink,
+  DatagramSource,
+  Endpoint,
+  LinkEvents,
+  LinkSide,
+  Listener,
+  Multicast,
+  Net,
+  NetworkInterface,
+  NetworkKey,
+} from './net.ts';
 export { BoundedQueue } from './queue.ts';
 export { Secret } from './secret.ts';
 export type { Duration, Instant, WallTime } from './time.ts';

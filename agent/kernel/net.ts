@@ -1,3 +1,5 @@
+import type { Secret } from './secret.ts';
+
 /**
  * Byte links as a port. Calls back synchronously from the event loop; never calls back inside `dial`, `write` or
  * `close`. Every link ends with exactly one `closed`, also one that never opened.
@@ -7,6 +9,51 @@ export interface Net {
   dial(to: Endpoint, events: LinkEvents): ByteLink;
   /** Rejects with `net/in-use` or `net/denied`. `accept` is called for every incoming link, already open. */
   listen(at: Endpoint, accept: (link: ByteLink, from: Endpoint) => LinkEvents): Promise<Listener>;
+  /**
+   * Goes on as TLS 1.3 with a pre-shared key over a link of this network: one that has just opened, or inside `accept`.
+   * The link that was given is spent and its events hear nothing more. `opened` follows when each side has shown that it
+   * holds the key, else `closed` with `net/wrong-key` or `net/not-tls`. How long the far side may take is the caller's
+   * to bound.
+   */
+  secure(link: ByteLink, side: LinkSide, key: NetworkKey, events: LinkEvents): ByteLink;
+  /** The network interfaces that are up and not loopback, as they are now. */
+  interfaces(): readonly NetworkInterface[];
+  /** Datagrams of an IPv6 multicast group of link-local scope. Rejects with `net/in-use` and its like. */
+  multicast(group: Endpoint, heard: (datagram: Uint8Array, from: DatagramSource) => void): Promise<Multicast>;
+}
+
+export type LinkSide = 'dialled' | 'accepted';
+
+/** What the members of a private network share. */
+export interface NetworkKey {
+  /** 2 to 64 bytes of UTF-8; both sides must say the same. */
+  readonly name: string;
+  /** 32 bytes. */
+  readonly key: Secret;
+}
+
+export interface NetworkInterface {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  /** It has a link-local IPv6 address, so that neighbours can be spoken to. */
+  readonly hasLinkLocal: boolean;
+}
+
+/** Who sent a datagram: always a link-local address, as `Net.dial` takes it. */
+export interface DatagramSource {
+  readonly host: string;
+  readonly interface: string;
+}
+
+/** A socket of a group. It hears nothing before it has joined on an interface; what it sends it may hear itself. */
+export interface Multicast {
+  /** False: the interface is gone or cannot do multicast. Joining twice changes nothing. */
+  join(interfaceName: string): boolean;
+  /** The interface need not exist any more. */
+  leave(interfaceName: string): void;
+  /** May be lost, like any datagram. */
+  send(datagram: Uint8Array, interfaceName: string): void;
+  close(): Promise<void>;
 }
 
 /** TCP over IPv4 or IPv6. `host` is a literal address or a name, without brackets. */

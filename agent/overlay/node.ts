@@ -6,12 +6,12 @@ import { Counts } from './counts.ts';
 import { isPublicKey, Keys } from './keys.ts';
 import { MessageMachine } from './message/machine.ts';
 import type { Form } from './message/sink.ts';
-import { defaultGateOptions } from './peer/gate.ts';
 import type { Peer } from './peer/peer.ts';
 import { defaultPeersOptions, Peers } from './peer/peers.ts';
 import { RouterMachine } from './router/router.ts';
 import { defaultRouterOptions, infinite, type RouterEffect, type RouterEvent, type RouterId } from './router/types.ts';
 import { Traffic } from './traffic.ts';
+import { formatPeer, type PeerEndpoint } from './transport/endpoint.ts';
 import type {
   MessageId,
   MessageStatus,
@@ -143,11 +143,11 @@ class OverlayNode implements Overlay {
     return this.#peers.status(this.#now());
   }
 
-  addPeer(endpoint: Endpoint): void {
-    this.#peers.add(endpoint);
+  addPeer(endpoint: PeerEndpoint): ReturnType<Overlay['addPeer']> {
+    return this.#peers.add(endpoint);
   }
 
-  removePeer(endpoint: Endpoint): boolean {
+  removePeer(endpoint: PeerEndpoint): boolean {
     return this.#peers.remove(endpoint);
   }
 
@@ -233,9 +233,12 @@ class OverlayNode implements Overlay {
   }
 
   #makePeers(): Peers {
+    const { network = null, proxy = null } = this.#options;
+    const { log } = this.#env;
     return new Peers(
       this.#env,
-      { ...defaultPeersOptions, gate: defaultGateOptions },
+      network,
+      { ...defaultPeersOptions, proxy },
       {
         up: (peer) => this.#peerUp(peer),
         down: (peer, why) => this.#peerDown(peer, why),
@@ -244,23 +247,24 @@ class OverlayNode implements Overlay {
         data: (peer, frame) => this.#traffic.receive(peer.id, frame, this.#now()),
         control: (peer, packet) => this.#control(peer, packet),
         count: (what) => this.#counts.add(what),
+        unreachable: (peer, why) => log.warn('peer-unreachable', { peer: formatPeer(peer), why }),
+        turnedAway: (from, why) => log.warn('stranger-turned-away', { from: formatPeer(from), why }),
       },
     );
   }
 
   #peerUp(peer: Peer): void {
-    const { host, port } = peer.endpoint;
     this.#counts.add('links_opened');
-    this.#env.log.info('peer-up', { host, port, kind: peer.kind });
+    this.#env.log.info('peer-up', { peer: formatPeer(peer.endpoint), kind: peer.kind });
     this.#route({ kind: 'peer-up', peer: peer.id, cost: peer.cost });
   }
 
   #peerDown(peer: Peer, why: string): void {
-    const { host, port } = peer.endpoint;
+    const [where, afterMs] = [formatPeer(peer.endpoint), Math.round(peer.stoodForMs)];
     this.#counts.add('links_closed');
     this.#counts.add('rx_bytes', peer.rxBytes);
     this.#counts.add('tx_bytes', peer.txBytes);
-    this.#env.log.info('peer-down', { host, port, kind: peer.kind, why, afterMs: Math.round(peer.stoodForMs) });
+    this.#env.log.info('peer-down', { peer: where, kind: peer.kind, why, afterMs });
     this.#route({ kind: 'peer-down', peer: peer.id });
   }
 

@@ -1,13 +1,21 @@
-import type { Address, Endpoint, PublicKey, Subnet } from '#kernel';
+import type { Address, Endpoint, NetworkKey, PublicKey, Subnet } from '#kernel';
+import type { PeerEndpoint } from './transport/endpoint.ts';
+import type { ProxyServer } from './transport/proxy/proxy.ts';
 
 /** 8 random bytes as 16 lower-case hex digits. */
 export type MessageId = string & { readonly __messageId: true };
 
 export interface OverlayOptions {
-  /** TCP addresses to listen on; may be empty. */
-  readonly listen: readonly Endpoint[];
+  /** Where others may connect; may be empty. */
+  readonly listen: readonly PeerEndpoint[];
   /** Static peers, redialled for ever with back-off and jitter. */
-  readonly peers: readonly Endpoint[];
+  readonly peers: readonly PeerEndpoint[];
+  /** A private network: every link, also one written `tcp://`, is TLS with this key. Default: none. */
+  readonly network?: NetworkKey | null;
+  /** Carries the links to static peers that do not name one of their own. Default: none. */
+  readonly proxy?: ProxyServer | null;
+  /** Look for neighbours by link-local multicast: on every interface, or on those named. Default: false. */
+  readonly discovery?: boolean | readonly string[];
   /** Carry packets between others. */
   readonly transit: boolean;
   /** Asked at INIT, before a byte is reserved. False: dropped without a word (as stock does), counted. */
@@ -69,7 +77,7 @@ export interface MessageStatus {
 }
 
 export interface PeerStatus {
-  /** `tcp://host:port` */
+  /** `tcp://host:port`, `tls://[host]:port` */
   readonly endpoint: string;
   readonly kind: 'static' | 'inbound' | 'link-local';
   readonly state: 'alive' | 'connecting' | 'dead';
@@ -78,6 +86,12 @@ export interface PeerStatus {
   readonly rxBytes: number;
   readonly txBytes: number;
   readonly connectedForMs: number | null;
+  /** The proxy on the way there, without credentials; null: none. */
+  readonly via: string | null;
+  /** Attempts that have failed since it last stood. */
+  readonly failures: number;
+  /** Why it does not stand; null while it does, or when nothing has been tried. */
+  readonly why: string | null;
 }
 
 export interface RouteStatus {
@@ -112,8 +126,10 @@ export interface Overlay {
   messageStatus(id: MessageId): MessageStatus | undefined;
 
   peers(): readonly PeerStatus[];
-  addPeer(endpoint: Endpoint): void;
-  removePeer(endpoint: Endpoint): boolean;
+  /** For this run, not for the next. `no-network`: `tls://` without a private network. */
+  addPeer(endpoint: PeerEndpoint): 'added' | 'known' | 'full' | 'no-network';
+  /** Forgets a static peer or a found neighbour (which may be found again). False: there is none. */
+  removePeer(endpoint: PeerEndpoint): boolean;
   routes(): readonly RouteStatus[];
   queriedSubnets(): readonly { readonly subnet: Subnet; readonly expiresInMs: number }[];
   /** The key that a route update has shown for this address, if any. */

@@ -8,6 +8,7 @@ import { type Broker, type BrokerOptions, createBroker } from '#broker';
 import { type Disk, type DiskFile, type Duration, type Env, type Log, milliseconds } from '#kernel';
 import { systemClock, systemDisk, systemRandom } from '#platform';
 import { openRing, type Ring, type RingOptions } from '#ring';
+import { noNet } from '#sim';
 
 export const quiet: Log = { error() {}, warn() {}, info() {}, debug() {}, with: () => quiet };
 
@@ -241,13 +242,9 @@ export const realEnv = (disk: Disk): Env => ({
   clock: systemClock(),
   random: systemRandom(),
   disk,
-  net: { dial: notHere, listen: notHere },
+  net: noNet,
   log: process.env['BROKER_LOG'] === undefined ? quiet : loud,
 });
-
-const notHere = (): never => {
-  throw new Error('the broker does not dial or listen');
-};
 
 const loud: Log = {
   error: (event, fields) => console.error('error', event, fields),

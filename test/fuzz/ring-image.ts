@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { assert, type Env, instant, type Log, milliseconds, pageBytes, type WallTime } from '#kernel';
 import { openRing, type Ring } from '#ring';
-import { Chance, simulatedRandom } from '#sim';
+import { Chance, noNet, simulatedRandom } from '#sim';
 import { MemoryDisk } from './memory-disk.ts';
 
 const directory = 'ring';
@@ -22,7 +22,7 @@ export function openImage(files: Files): { ring: Promise<Ring>; disk: MemoryDisk
     },
     random: simulatedRandom(new Chance(1)),
     disk,
-    net: { dial: () => assert(false, 'no network') as never, listen: () => assert(false, 'no network') as never },
+    net: noNet,
     log: silent,
   };
   const ring = openRing(env, { directory, sizeBytes: 1 << 20, full: 'drop-oldest', commitWindow: milliseconds(0) });

@@ -67,15 +67,36 @@ test('a link that is heard is not asked, and one that talks but never answers a 
   t.deepEqual(step(43_000, 'timer'), ['dead']);
 });
 
-test('redials start after 100 to 200 ms and come at most every five seconds', (t) => {
+test('redials of a peer that never stood start after a quarter of a second and come at most every five seconds', (t) => {
   const backoff = new Backoff();
   t.deepEqual(
     Array.from({ length: 7 }, () => backoff.next(1)),
-    [200, 400, 800, 1600, 3200, 5000, 5000].map(milliseconds),
+    [250, 500, 1000, 2000, 4000, 5000, 5000].map(milliseconds),
   );
   t.is(backoff.next(0), milliseconds(2500));
+});
+
+test('a link that stood well is dialled again at once, within 50 ms, and then ever later', (t) => {
+  const backoff = new Backoff();
+  for (let failures = 0; failures < 9; failures++) backoff.next(0.5);
   backoff.reset();
-  t.is(backoff.next(0), milliseconds(100));
+  t.deepEqual(
+    Array.from({ length: 3 }, () => backoff.next(1)),
+    [50, 250, 500].map(milliseconds),
+  );
+  backoff.reset();
+  t.is(backoff.next(0), milliseconds(0));
+});
+
+test('a link that is doubted is asked at once and dead 7.5 seconds later if nothing is heard', (t) => {
+  const { machine, step } = link();
+  step(0, 'opened');
+  step(10, 'heard');
+  step(10, 'ihu-received');
+  t.deepEqual(step(3_000, 'doubted'), ['send-hello']);
+  t.deepEqual(step(5_500, 'timer'), ['send-hello']);
+  t.deepEqual(step(5_600, 'doubted'), []);
+  t.deepEqual(step(10_500, 'timer'), ['dead']);
 });
 
 test('incoming links are bounded in all, per source and in rate', (t) => {

@@ -16,8 +16,17 @@ interface Ways {
 
 type EndState = 'opening' | 'open' | 'ending' | 'closed';
 
+const ends = new WeakMap<ByteLink, End>();
+
 /** One side of a connection: what its application sees. */
 export class End {
+  /** The end that a link belongs to. */
+  static of(link: ByteLink): End {
+    const end = ends.get(link);
+    if (end === undefined) throw new Error('simulation: a link of another network');
+    return end;
+  }
+
   readonly host: SimulatedHost;
   readonly link: ByteLink;
   events: LinkEvents | null = null;
@@ -32,6 +41,7 @@ export class End {
   #credit = windowBytes;
   #full = false;
   #paused = false;
+  #taken = false;
   #arrived: { readonly bytes: Uint8Array; readonly consumed: () => void }[] = [];
   #farHasClosed = false;
   #cause: Error | null = null;
@@ -61,6 +71,7 @@ export class End {
         this.close(null);
       },
     };
+    ends.set(this.link, this);
   }
 
   #write(bytes: Uint8Array): boolean {
@@ -99,8 +110,16 @@ export class End {
     return this.#credit < windowBytes || this.#queuedBytes > 0;
   }
 
+  /** Another protocol goes on here: who was told before hears nothing more. */
+  takeOver(events: LinkEvents): void {
+    this.#taken = true;
+    this.events = events;
+    this.#read();
+  }
+
   /** The application's answer to an incoming link. */
   attach(events: LinkEvents): void {
+    if (this.#taken) return;
     this.events = events;
     if (this.state === 'closed') this.#tellClosed();
     else this.#read();

@@ -1,10 +1,13 @@
 import type { ByteLink, Clock, Endpoint, LinkEvents, Listener, Net, Timer } from '#kernel';
 import { AgentError } from '#kernel';
+import type { Ether } from './ether.ts';
+import { simulatedSecure } from './secure.ts';
 import type { World } from './world.ts';
 
 /** What a host needs of the network it is on. */
 export interface HostNetwork {
   readonly world: World;
+  readonly ether: Ether;
   connect(from: SimulatedHost, fromPort: number, to: Endpoint, events: LinkEvents): ByteLink;
   crashed(host: SimulatedHost, how: 'killed' | 'power'): void;
 }
@@ -32,6 +35,9 @@ export class SimulatedHost {
     this.net = {
       dial: (to, events) => network.connect(this, this.#nextPort++, to, events),
       listen: (at, accept) => this.#listen(at, accept),
+      secure: simulatedSecure,
+      interfaces: () => network.ether.interfaces(name),
+      multicast: (group, heard) => Promise.resolve(network.ether.member(this, group, heard)),
     };
   }
 
@@ -58,6 +64,7 @@ export class SimulatedHost {
     this.dark = how === 'power';
     this.#deferred = [];
     this.#listeners.clear();
+    this.#network.ether.crashed(this);
     this.#network.crashed(this, how);
   }
 

@@ -1,6 +1,7 @@
 import type { ByteLink, Endpoint, LinkEvents } from '#kernel';
-import type { Chance } from './chance.ts';
+import { Chance } from './chance.ts';
 import { Connection, type ConnectionNetwork } from './connection.ts';
+import { Ether, type EtherNetwork } from './ether.ts';
 import { type HostNetwork, SimulatedHost } from './host.ts';
 import { Path, type PathConditions } from './path.ts';
 import type { World } from './world.ts';
@@ -10,8 +11,10 @@ import type { World } from './world.ts';
  * end with an error), `halfOpen` (links die and nobody is told), `SimulatedHost.freeze` (SIGSTOP: the kernel still
  * acknowledges) and `crash`.
  */
-export class SimulatedNetwork implements HostNetwork, ConnectionNetwork {
+export class SimulatedNetwork implements HostNetwork, ConnectionNetwork, EtherNetwork {
   readonly world: World;
+  /** Multicast: nothing is plugged in at first. */
+  readonly ether: Ether;
   readonly #chance: Chance;
   readonly #hosts = new Map<string, SimulatedHost>();
   readonly #paths = new Map<string, Path>();
@@ -21,6 +24,8 @@ export class SimulatedNetwork implements HostNetwork, ConnectionNetwork {
   constructor(world: World) {
     this.world = world;
     this.#chance = world.chance.fork();
+    // Of its own: worlds without multicast keep the histories that their seeds had.
+    this.ether = new Ether(this, new Chance(world.seed ^ 0xe7e7));
   }
 
   /** A new incarnation of the host: its predecessor of that name must have crashed or never been. */

@@ -26,6 +26,8 @@ export type LinkEvent =
   | { readonly kind: 'heard' }
   /** Bytes were written, other than this machine's own. */
   | { readonly kind: 'wrote' }
+  /** There is reason to think that the far side is gone. */
+  | { readonly kind: 'doubted' }
   | { readonly kind: 'hello-received' }
   | { readonly kind: 'ihu-received' }
   | { readonly kind: 'timer' };
@@ -85,6 +87,8 @@ export class LinkMachine implements Machine<LinkEvent, LinkEffect> {
       case 'wrote':
         this.#unansweredSince ??= now;
         return none;
+      case 'doubted':
+        return this.#state === 'alive' && this.#askedAt === null ? this.#hello(now) : none;
       case 'hello-received':
         return this.#state === 'alive' ? [{ kind: 'send-ihu', rxCost: this.cost }] : none;
       case 'ihu-received':

@@ -1,7 +1,8 @@
-import type { ByteLink, Clock, Endpoint, Instant, LinkEvents } from '#kernel';
+import type { ByteLink, Clock, Instant, LinkEvents } from '#kernel';
 import { instant, never, unreachable } from '#kernel';
 import { Alarm } from '../alarm.ts';
 import type { PeerId } from '../router/types.ts';
+import { formatPeer, type PeerEndpoint } from '../transport/endpoint.ts';
 import type { PeerStatus } from '../types.ts';
 import { type Control, decodeControl, encodeControl } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
@@ -45,7 +46,7 @@ const ihuInterval = 6000;
  */
 export class Peer {
   readonly id: PeerId;
-  readonly endpoint: Endpoint;
+  readonly endpoint: PeerEndpoint;
   readonly kind: PeerStatus['kind'];
   readonly events: LinkEvents;
   readonly #clock: Clock;
@@ -67,7 +68,7 @@ export class Peer {
 
   constructor(
     id: PeerId,
-    endpoint: Endpoint,
+    endpoint: PeerEndpoint,
     kind: PeerStatus['kind'],
     clock: Clock,
     options: PeerOptions,
@@ -125,6 +126,16 @@ export class Peer {
     return (this.#closedAt ?? this.#clock.now()) - this.#openedAt;
   }
 
+  /** What ended it. */
+  get why(): string {
+    return this.#why;
+  }
+
+  /** Something says that the way may be gone: ask at once. */
+  doubt(): void {
+    if (this.isOpen) this.#step({ kind: 'doubted' });
+  }
+
   openForMs(now: Instant): number | null {
     return this.#openedAt === null || this.#closed ? null : now - this.#openedAt;
   }
@@ -160,9 +171,8 @@ export class Peer {
   }
 
   status(now: Instant): PeerStatus {
-    const { host, port } = this.endpoint;
     return {
-      endpoint: `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`,
+      endpoint: formatPeer(this.endpoint),
       kind: this.kind,
       state: this.isOpen ? 'alive' : 'connecting',
       linkCost: this.#machine.cost,
@@ -170,6 +180,9 @@ export class Peer {
       rxBytes: this.rxBytes,
       txBytes: this.txBytes,
       connectedForMs: this.openForMs(now),
+      via: null,
+      failures: 0,
+      why: null,
     };
   }
 

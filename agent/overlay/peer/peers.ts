@@ -1,93 +1,126 @@
-import type { Clock, Duration, Endpoint, Env, Instant, Listener, Net, Random, Timer } from '#kernel';
-import { after, seconds } from '#kernel';
+import type { Clock, Duration, Endpoint, Env, Instant, Listener } from '#kernel';
+import { seconds } from '#kernel';
 import type { PeerId } from '../router/types.ts';
+import { formatPeer, type PeerEndpoint } from '../transport/endpoint.ts';
+import type { ProxyServer } from '../transport/proxy/proxy.ts';
+import { settledScheme, transportFor } from '../transport/registry.ts';
+import type { Ground, Transport } from '../transport/scheme.ts';
 import type { PeerStatus } from '../types.ts';
-import { Backoff } from './backoff.ts';
-import { Gate, type GateOptions } from './gate.ts';
+import { Dialled, type Dialling } from './dialled.ts';
+import { defaultInboundOptions, Inbound, type InboundOptions } from './inbound.ts';
 import { defaultLinkOptions } from './link.ts';
+import { NetworkWatch } from './network-watch.ts';
 import { defaultOutboxOptions } from './outbox.ts';
 import { Peer, type PeerOptions, type PeerSink } from './peer.ts';
+import { Rate } from './rate.ts';
 
 export interface PeersOptions {
-  readonly gate: GateOptions;
+  readonly inbound: InboundOptions;
+  /** For links whose endpoint does not say otherwise. */
+  readonly proxy: ProxyServer | null;
   readonly connectWithin: Duration;
   /** A link that stood this long earns a quick redial. */
   readonly goodAfterMs: number;
   readonly firstPacketWithinMs: number;
+  readonly statics: number;
+  readonly linkLocals: number;
+  /** A neighbour that was found is forgotten after this many failures in a row. WIRE.md §2. */
+  readonly linkLocalFailures: number;
 }
 
-export const defaultPeersOptions: Omit<PeersOptions, 'gate'> = {
+export const defaultPeersOptions: PeersOptions = {
+  inbound: defaultInboundOptions,
+  proxy: null,
   connectWithin: seconds(10),
   goodAfterMs: 5000,
   firstPacketWithinMs: 10_000,
+  statics: 1024,
+  linkLocals: 64,
+  linkLocalFailures: 3,
 };
 
-interface Static {
-  readonly endpoint: Endpoint;
-  readonly backoff: Backoff;
-  peer: Peer | null;
-  timer: Timer | null;
+/** What the collection of peers tells beside what each peer does. */
+export interface PeersSink extends PeerSink {
+  /** A peer of ours cannot be reached, for a new reason. */
+  unreachable(endpoint: PeerEndpoint, why: string): void;
+  /** A stranger was turned away. Rarely enough for a log. */
+  turnedAway(from: PeerEndpoint, why: string): void;
 }
 
-const keyOf = ({ host, port }: Endpoint): string => `${host}|${port}`;
-
-/** WIRE.md §4: TCP costs 10 over IPv6 and 15 over IPv4 (also when IPv4 is written as IPv6). */
-const staticCostOf = (host: string): number => (host.includes(':') && !host.startsWith('::ffff:') ? 10 : 15);
+export type Added = 'added' | 'known' | 'full' | 'no-network';
 
 /**
- * All links: static peers, dialled again for ever with back-off and jitter, and links that others open, bounded and
- * rate-limited per source.
+ * All links: static peers and found neighbours, dialled again with back-off and jitter, and links that others open,
+ * bounded and rate-limited per source.
  */
 export class Peers {
   readonly #clock: Clock;
-  readonly #net: Net;
-  readonly #random: Random;
+  readonly #ground: Ground;
   readonly #options: PeersOptions;
-  readonly #sink: PeerSink;
-  readonly #gate: Gate;
-  readonly #statics = new Map<string, Static>();
-  readonly #inbound = new Set<Peer>();
+  readonly #sink: PeersSink;
+  readonly #dialling: Dialling;
+  readonly #dialled = new Map<string, Dialled>();
+  readonly #inbound: Inbound;
+  readonly #watch: NetworkWatch;
   readonly #open = new Map<PeerId, Peer>();
+  readonly #turnedAwayRate: Rate;
   #listeners: Listener[] = [];
   #nextId = 1;
   #running = false;
 
-  constructor(env: Pick<Env, 'clock' | 'net' | 'random'>, options: PeersOptions, sink: PeerSink) {
+  constructor(
+    env: Pick<Env, 'clock' | 'net' | 'random'>,
+    network: Ground['network'],
+    options: PeersOptions,
+    sink: PeersSink,
+  ) {
     this.#clock = env.clock;
-    this.#net = env.net;
-    this.#random = env.random;
+    this.#ground = { net: env.net, clock: env.clock, network };
     this.#options = options;
-    this.#gate = new Gate(options.gate, env.clock.now());
+    this.#turnedAwayRate = new Rate(1 / 60, 5, env.clock.now());
     this.#sink = {
       ...sink,
-      up: (peer) => {
-        this.#open.set(peer.id, peer);
-        sink.up(peer);
-      },
+      up: (peer) => this.#up(peer, sink),
       down: (peer, why) => {
         this.#open.delete(peer.id);
         sink.down(peer, why);
       },
     };
+    const { connectWithin, goodAfterMs } = options;
+    this.#dialling = {
+      clock: env.clock,
+      random: env.random,
+      connectWithin,
+      goodAfterMs,
+      open: (one, closed) => this.#connect(one, closed),
+      unreachable: ({ endpoint }, why) => sink.unreachable(endpoint, why),
+      failed: (one) => this.#failed(one),
+    };
+    this.#inbound = new Inbound(env.clock, this.#ground, options.inbound, {
+      make: (from, closed) => this.#make(from, 'inbound', closed),
+      count: sink.count,
+      turnedAway: (from, why) => this.#turnedAway(from, why),
+    });
+    this.#watch = new NetworkWatch(env, () => this.#hurry());
   }
 
-  async start(listen: readonly Endpoint[]): Promise<void> {
+  async start(listen: readonly PeerEndpoint[]): Promise<void> {
     this.#running = true;
     try {
-      for (const at of listen) {
-        this.#listeners.push(await this.#net.listen(at, (link, from) => this.#accept(link, from)));
-      }
+      for (const at of listen) this.#listeners.push(await this.#listen(at));
     } catch (error) {
       await this.stop();
       throw error;
     }
-    for (const one of this.#statics.values()) this.#dial(one);
+    for (const one of this.#dialled.values()) one.start();
+    this.#watch.start();
   }
 
   async stop(): Promise<void> {
     this.#running = false;
-    for (const { timer } of this.#statics.values()) timer?.cancel();
-    for (const peer of [...this.#all()]) {
+    this.#watch.stop();
+    for (const one of this.#dialled.values()) one.stop('end');
+    for (const peer of [...this.#inbound.peers]) {
       if (peer.isOpen) peer.end();
       else peer.close('stopped');
     }
@@ -118,99 +151,108 @@ export class Peers {
     return { rx, tx };
   }
 
-  add(endpoint: Endpoint): void {
-    if (this.#statics.has(keyOf(endpoint))) return;
-    const one: Static = { endpoint, backoff: new Backoff(), peer: null, timer: null };
-    this.#statics.set(keyOf(endpoint), one);
-    if (this.#running) this.#dial(one);
+  add(endpoint: PeerEndpoint): Added {
+    return this.#remember('static', this.#settled(endpoint, this.#options.proxy), this.#options.statics);
   }
 
-  remove(endpoint: Endpoint): boolean {
-    const one = this.#statics.get(keyOf(endpoint));
+  /** A neighbour on the local network. Proxies do not lead there. */
+  addLinkLocal(at: Endpoint): Added {
+    return this.#remember('link-local', this.#settled({ ...at, proxy: null }, null), this.#options.linkLocals);
+  }
+
+  /** A link with that host stands or is being made, whoever began. */
+  isLinkedWith(host: string): boolean {
+    if (this.#inbound.has(host)) return true;
+    for (const { endpoint, kind } of this.#dialled.values()) {
+      if (kind === 'link-local' && endpoint.host === host) return true;
+    }
+    return false;
+  }
+
+  remove(endpoint: PeerEndpoint): boolean {
+    const key = formatPeer(this.#settled(endpoint, null));
+    const one = this.#dialled.get(key);
     if (one === undefined) return false;
-    this.#statics.delete(keyOf(endpoint));
-    one.timer?.cancel();
-    one.peer?.close('removed');
+    this.#dialled.delete(key);
+    one.stop('removed');
     return true;
   }
 
   status(now: Instant): readonly PeerStatus[] {
-    const statics = [...this.#statics.values()].map((one) => one.peer?.status(now) ?? this.#deadStatus(one));
-    return [...statics, ...[...this.#inbound].map((peer) => peer.status(now))];
+    const ours = [...this.#dialled.values()].map((one) => one.status(now));
+    return [...ours, ...[...this.#inbound.peers].map((peer) => peer.status(now))];
   }
 
-  *#all(): Iterable<Peer> {
-    for (const { peer } of this.#statics.values()) if (peer !== null) yield peer;
-    yield* this.#inbound;
+  #settled(endpoint: PeerEndpoint, proxy: ProxyServer | null): PeerEndpoint {
+    const scheme = settledScheme(endpoint, this.#ground.network);
+    return { ...endpoint, scheme, proxy: endpoint.proxy === undefined ? proxy : endpoint.proxy };
   }
 
-  #deadStatus({ endpoint }: Static): PeerStatus {
-    const dead = new Peer(
-      0 as PeerId,
-      endpoint,
-      'static',
-      this.#clock,
-      this.#peerOptions(endpoint),
-      this.#sink,
-      () => {},
-    );
-    return { ...dead.status(this.#clock.now()), state: 'dead' };
+  #remember(kind: Dialled['kind'], endpoint: PeerEndpoint, limit: number): Added {
+    const key = formatPeer(endpoint);
+    if (this.#dialled.has(key)) return 'known';
+    if (this.#transport(endpoint) === null) return 'no-network';
+    if ([...this.#dialled.values()].filter((one) => one.kind === kind).length >= limit) return 'full';
+    const one = new Dialled(kind, endpoint, this.#dialling);
+    this.#dialled.set(key, one);
+    if (this.#running) one.start();
+    return 'added';
   }
 
-  #peerOptions(endpoint: Endpoint): PeerOptions {
-    return {
-      link: { ...defaultLinkOptions, staticCost: staticCostOf(endpoint.host) },
+  #transport({ scheme }: PeerEndpoint): Transport | null {
+    return transportFor(scheme ?? 'tcp', this.#ground.network);
+  }
+
+  #listen(at: PeerEndpoint): Promise<Listener> {
+    const transport = this.#transport(this.#settled(at, null));
+    if (transport === null) throw new Error('bug: tls:// without a private network');
+    return this.#ground.net.listen(at, (link, from) => this.#inbound.accept(transport, link, from, this.#running));
+  }
+
+  #make(endpoint: PeerEndpoint, kind: PeerStatus['kind'], closed: (cause: Error | null) => void): Peer {
+    const staticCost = this.#transport(endpoint)?.staticCost(endpoint.host) ?? 0;
+    const options: PeerOptions = {
+      link: { ...defaultLinkOptions, staticCost },
       outbox: defaultOutboxOptions,
       firstPacketWithinMs: this.#options.firstPacketWithinMs,
     };
+    return new Peer(this.#nextId++ as PeerId, endpoint, kind, this.#clock, options, this.#sink, closed);
   }
 
-  #make(endpoint: Endpoint, kind: PeerStatus['kind'], onClosed: (peer: Peer, cause: Error | null) => void): Peer {
-    const id = this.#nextId++ as PeerId;
-    const options = this.#peerOptions(endpoint);
-    const peer: Peer = new Peer(id, endpoint, kind, this.#clock, options, this.#sink, (cause) => onClosed(peer, cause));
+  #connect({ endpoint, kind }: Dialled, closed: (cause: Error | null) => void): Peer {
+    const peer = this.#make(endpoint, kind, closed);
+    const link = this.#transport(endpoint)?.dial(this.#ground, endpoint, endpoint.proxy ?? null, peer.events);
+    if (link !== undefined) peer.attach(link, false);
     return peer;
   }
 
-  #dial(one: Static): void {
-    one.timer = null;
-    if (!this.#running) return;
-    const peer = this.#make(one.endpoint, 'static', () => this.#redial(one, peer));
-    one.peer = peer;
-    peer.attach(this.#net.dial(one.endpoint, peer.events), false);
-    one.timer = this.#clock.at(after(this.#clock.now(), this.#options.connectWithin), () => {
-      one.timer = null;
-      if (!peer.isOpen) peer.close('no-answer');
-    });
+  /** The first link of ours that stands again says that the others may, too. */
+  #up(peer: Peer, sink: PeersSink): void {
+    const isFirst = peer.kind !== 'inbound' && ![...this.#open.values()].some(({ kind }) => kind !== 'inbound');
+    this.#open.set(peer.id, peer);
+    sink.up(peer);
+    if (isFirst) this.#clock.soon(() => this.#hurryWaiting());
   }
 
-  #redial(one: Static, peer: Peer): void {
-    if (one.peer !== peer) return;
-    one.peer = null;
-    one.timer?.cancel();
-    one.timer = null;
-    if (!this.#running || this.#statics.get(keyOf(one.endpoint)) !== one) return;
-    if (peer.hasSpoken && peer.stoodForMs >= this.#options.goodAfterMs) one.backoff.reset();
-    const wait = one.backoff.next(this.#random.fraction());
-    one.timer = this.#clock.at(after(this.#clock.now(), wait), () => this.#dial(one));
+  #hurryWaiting(): void {
+    for (const one of this.#dialled.values()) one.hurry();
   }
 
-  #accept(link: Parameters<Peer['attach']>[0], from: Endpoint): Peer['events'] {
-    const now = this.#clock.now();
-    const isWelcome = this.#running && this.#gate.enter(from.host, now);
-    const peer = this.#make(from, 'inbound', () => {
-      if (!isWelcome) return;
-      this.#gate.leave(from.host);
-      this.#inbound.delete(peer);
-    });
-    if (!isWelcome) {
-      this.#sink.count('links_refused');
-      this.#clock.soon(() => link.destroy());
-      return { opened: () => {}, received: () => {}, drained: () => {}, closed: () => {} };
-    }
-    this.#inbound.add(peer);
-    peer.attach(link, false);
-    this.#clock.soon(() => peer.events.opened());
-    return peer.events;
+  /** This machine's addresses have changed: what stands may have lost its way, what waits may have found one. */
+  #hurry(): void {
+    this.#sink.count('network_changes');
+    for (const peer of this.#open.values()) peer.doubt();
+    this.#hurryWaiting();
+  }
+
+  #failed(one: Dialled): void {
+    if (one.kind !== 'link-local' || one.failures < this.#options.linkLocalFailures) return;
+    this.#sink.count('neighbours_forgotten');
+    this.remove(one.endpoint);
+  }
+
+  #turnedAway(from: PeerEndpoint, why: string): void {
+    this.#sink.count('handshakes_failed');
+    if (this.#turnedAwayRate.take(this.#clock.now())) this.#sink.turnedAway(from, why);
   }
 }
