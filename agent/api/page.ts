@@ -17,10 +17,18 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; p
 h1 { font-size: 1.3rem; margin: 0 } h2 { font-size: 1rem; margin: 1.6rem 0 .3rem }
 code { font-size: .85em; overflow-wrap: anywhere }
 .soft { color: var(--soft) } .good { color: var(--good) } .bad { color: var(--bad) }
-.scroll { overflow-x: auto } table { border-collapse: collapse; width: 100% }
+table { border-collapse: collapse; width: 100% }
 th, td { text-align: left; padding: .25rem .8rem .25rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
 th { font-weight: 600; font-size: .85em } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 meter { width: 100%; height: .8rem }
+.topics { white-space: normal; overflow-wrap: anywhere }
+@media (max-width: 45rem) {
+  table, tbody, tr, td { display: block } tr.head { display: none }
+  tr { border-bottom: 1px solid var(--line); padding: .3rem 0 }
+  td, td.n { border: 0; padding: .05rem 0; display: grid; grid-template-columns: 8.5rem 1fr; text-align: left; white-space: normal; overflow-wrap: anywhere }
+  td[data-head]::before { content: attr(data-head); color: var(--soft); font-size: .85em }
+  td[data-first] { font-weight: 600 } td:not([data-head]) { display: block }
+}
 `;
 
 const script = `
@@ -32,9 +40,9 @@ const ms = (n) => n === null ? '–' : n < 10 ? n.toFixed(1) + ' ms' : Math.roun
 function fill(id, head, rows, none) {
   const table = $(id); table.replaceChildren();
   if (rows.length === 0) { table.insertRow().insertCell().textContent = none; return }
-  const top = table.insertRow();
+  const top = table.insertRow(); top.className = 'head';
   for (const [text, number] of head) { const th = document.createElement('th'); th.textContent = text; if (number) th.className = 'n'; top.append(th) }
-  for (const row of rows) { const tr = table.insertRow(); row.forEach((cell, i) => { const td = tr.insertCell(); td.textContent = cell; td.className = head[i][1] ? 'n' : cell === 'alive' ? 'good' : cell === 'dead' ? 'bad' : '' }) }
+  for (const row of rows) { const tr = table.insertRow(); row.forEach((cell, i) => { const td = tr.insertCell(); td.textContent = cell; td.dataset.head = head[i][0]; if (i === 0 && !head[i][1]) td.dataset.first = ''; td.className = head[i][1] ? 'n' : head[i][0] === 'topics' ? 'topics' : cell === 'alive' ? 'good' : cell === 'dead' ? 'bad' : '' }) }
 }
 async function turn() {
   try {
@@ -66,8 +74,8 @@ export const page = `<!doctype html>
 <p id="gone" class="bad" hidden>The agent does not answer.</p>
 <div><code id="key"></code><br><code id="address" class="soft"></code></div>
 <h2>Ring <span id="state"></span></h2><meter id="meter" min="0"></meter><div id="ring"></div><div id="audit"></div>
-<h2>Links</h2><div class="scroll"><table id="links"></table></div>
-<h2>Peers</h2><div class="scroll"><table id="peers"></table></div>
-<h2>MQTT</h2><div class="scroll"><table id="broker"></table></div>
+<h2>Links</h2><table id="links"></table>
+<h2>Peers</h2><table id="peers"></table>
+<h2>MQTT</h2><table id="broker"></table>
 <script>${script}</script></body></html>
 `;
