@@ -2,25 +2,25 @@ import { addressOf } from '#crypto';
 import { type Address, AgentError, after, type Clock, type Duration, type PublicKey } from '#kernel';
 import type { AnnouncedMessage, MessageId, MessageState, OutgoingMessage, ReceivedMessage } from '#overlay';
 import type { Contacts } from './contacts.ts';
-import { Inbox, type InboxLimits } from './inbox.ts';
+import type { Forwarding } from './forwarding.ts';
+import type { Inbox } from './inbox/inbox.ts';
+import { Replies } from './replies.ts';
+import type { Topics } from './topics.ts';
 
 export interface DeskOptions {
   readonly clock: Clock;
   readonly contacts: Contacts;
+  readonly inbox: Inbox;
+  readonly topics: Topics;
+  readonly forwarding: Forwarding;
   /** Topics of the bus: never read or sent here. */
   readonly reserved: (topic: Uint8Array) => boolean;
   readonly send: (message: OutgoingMessage) => MessageId | null;
-  readonly markRead: (id: MessageId) => void;
-  readonly limits: DeskLimits;
+  readonly markRead: (id: MessageId, from: Address) => void;
 }
 
-export interface DeskLimits extends InboxLimits {
-  /** Senders that wait for a reply or for a state. */
-  readonly pendingSends: number;
-}
-
-/** Bounds of a stranger's and of a forgetful reader's cost: 1,000 messages, 16 MiB, 64 waiting requests. */
-export const deskLimits: DeskLimits = { messages: 1000, bytes: 16_777_216, waiters: 64, pendingSends: 64 };
+/** Senders that wait for a reply or for a state. */
+const pendingSends = 64;
 
 export interface Letter {
   readonly to: PublicKey | Address;
@@ -29,99 +29,134 @@ export interface Letter {
 }
 
 export interface DeskCounters {
-  /** From nobody in [contacts]. */
+  /** From nobody in [contacts] nor among a topic's sources. */
   unknownSender: number;
+  /** Not of a topic that this sender may send. */
+  topicRefused: number;
   inboxFull: number;
   received: number;
+  forwarded: number;
   sent: number;
 }
 
-/** Plain messages (not the bus's): a bounded inbox, sending, and waiting for replies. */
+/** Plain messages (not the bus's): what may come in, a durable inbox, sending, and waiting for replies. */
 export class MessageDesk {
   readonly inbox: Inbox;
-  readonly counters: DeskCounters = { unknownSender: 0, inboxFull: 0, received: 0, sent: 0 };
+  readonly topics: Topics;
+  readonly counters: DeskCounters = {
+    unknownSender: 0,
+    topicRefused: 0,
+    inboxFull: 0,
+    received: 0,
+    forwarded: 0,
+    sent: 0,
+  };
   readonly #options: DeskOptions;
-  readonly #replies = new Map<MessageId, { readonly to: Address; readonly give: (reply: ReceivedMessage) => void }>();
+  readonly #replies: Replies;
   #waitingSends = 0;
 
   constructor(options: DeskOptions) {
     this.#options = options;
-    this.inbox = new Inbox(options.clock, options.limits);
+    this.inbox = options.inbox;
+    this.topics = options.topics;
+    this.#replies = new Replies(options.clock);
   }
 
-  /** Asked before a byte of a message is kept. */
-  admit(announced: AnnouncedMessage): boolean {
-    const expected = announced.isReply && this.#expects(addressOf(announced.from));
-    if (!expected && this.#options.contacts.withKey(announced.from) === undefined) {
-      this.counters.unknownSender++;
-      return false;
-    }
-    if (expected || this.inbox.hasRoom(announced.lengthBytes)) return true;
+  /** Asked before a byte of a message is kept. Whoever we wrote to may reply; topics are not asked about replies. */
+  admit({ from, topic, lengthBytes, isReply }: AnnouncedMessage): boolean {
+    if (!(isReply && this.#replies.mayCome(from)) && !this.#isWelcome(from, topic, isReply)) return false;
+    if (this.inbox.hasRoom(lengthBytes, topic.length) || (isReply && this.#replies.isAwaitedFrom(from))) return true;
     this.counters.inboxFull++;
     return false;
   }
 
+  /** A reply that somebody waits for is not kept on disk; everything else is, before its sender is told. */
+  store(message: ReceivedMessage): Promise<boolean> | null {
+    return this.#replies.isAwaited(message) ? null : this.#stored(message);
+  }
+
   received(message: ReceivedMessage): void {
-    const waiting = message.isReply ? this.#replies.get(message.id) : undefined;
-    if (waiting !== undefined) {
-      this.counters.received++;
-      waiting.give(message);
-    } else if (this.inbox.add(message)) this.counters.received++;
-    else this.counters.inboxFull++;
+    this.counters.received++;
+    if (this.#replies.isAwaited(message)) {
+      this.#replies.give(message);
+      return;
+    }
+    const path = message.isReply ? null : this.topics.forward(message.topic);
+    if (path === null) this.inbox.offer(message);
+    else void this.#forward(message, path);
   }
 
   /** Null: the overlay's outbox is full. `api/reserved` for a topic of the bus. */
   send(letter: Letter, replyTo: MessageId | null = null, changed?: (state: MessageState) => void): MessageId | null {
-    if (this.#options.reserved(letter.topic)) {
-      throw new AgentError('api/reserved', 'reject', 'topic: found one of the bus, wanted any other');
-    }
+    this.refuseReserved(letter.topic);
     const message = { ...letter, replyTo, deadlineMs: null };
     const id = this.#options.send(changed === undefined ? message : { ...message, changed });
-    if (id !== null) this.counters.sent++;
+    if (id === null) return null;
+    this.counters.sent++;
+    this.#replies.wroteTo(letter.to);
     return id;
   }
 
+  refuseReserved(topic: Uint8Array): void {
+    if (!this.#options.reserved(topic)) return;
+    throw new AgentError('api/reserved', 'reject', 'topic: found one of the bus, wanted any other');
+  }
+
   /** Sends and waits for the answer; `reply` is null when none came in time. Null: the outbox is full. */
-  async ask(letter: Letter, patience: Duration): Promise<{ id: MessageId; reply: ReceivedMessage | null } | null> {
-    this.#enter();
-    let id: MessageId | null = null;
-    try {
-      id = this.send(letter);
-      if (id === null) return null;
-      return { id, reply: await this.#reply(id, letter.to, patience) };
-    } finally {
-      this.#waitingSends--;
-      if (id !== null) this.#replies.delete(id);
-    }
-  }
-
-  /** Sends and waits until the far node has it (or gave up, or `patience` ends). Null: the outbox is full. */
-  async deliver(letter: Letter, patience: Duration): Promise<{ id: MessageId; state: MessageState } | null> {
-    this.#enter();
-    try {
-      return await this.#settled(letter, patience);
-    } finally {
-      this.#waitingSends--;
-    }
-  }
-
-  /** The reader has taken it: the sender is told. */
-  taken(message: ReceivedMessage): void {
-    this.#options.markRead(message.id);
-  }
-
-  #reply(id: MessageId, to: PublicKey | Address, patience: Duration): Promise<ReceivedMessage | null> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.at(after(this.#options.clock.now(), patience), () => resolve(null));
-      const give = (reply: ReceivedMessage): void => {
-        timer.cancel();
-        resolve(reply);
-      };
-      this.#replies.set(id, { to: asAddress(to), give });
+  ask(
+    letter: Letter,
+    patience: Duration,
+    left: (leave: () => void) => void,
+  ): Promise<{ id: MessageId; reply: ReceivedMessage | null } | null> {
+    return this.#waiting(async () => {
+      const id = this.send(letter);
+      return id === null ? null : { id, reply: await this.#replies.wait(id, letter.to, patience, left) };
     });
   }
 
+  /** Sends and waits until the far node has it (or gave up, or `patience` ends). Null: the outbox is full. */
+  deliver(letter: Letter, patience: Duration): Promise<{ id: MessageId; state: MessageState } | null> {
+    return this.#waiting(() => this.#settled(letter, patience));
+  }
+
+  /** The reader has taken it: the sender is told. */
+  taken({ id, fromAddress }: ReceivedMessage): void {
+    this.#options.markRead(id, fromAddress);
+  }
+
+  #isWelcome(from: PublicKey, topic: Uint8Array, isReply: boolean): boolean {
+    const verdict = isReply ? 'default' : this.topics.admits(topic, addressOf(from));
+    if (verdict === 'source') return true;
+    const isContact = this.#options.contacts.withKey(from) !== undefined;
+    if (isContact && verdict === 'default') return true;
+    if (isContact) this.counters.topicRefused++;
+    else this.counters.unknownSender++;
+    return false;
+  }
+
+  async #stored(message: ReceivedMessage): Promise<boolean> {
+    const isStored = await this.inbox.store(message);
+    if (!isStored) this.counters.inboxFull++;
+    return isStored;
+  }
+
+  /** Whatever goes wrong: the message is in the inbox, and stays there. Never rejects. */
+  async #forward(message: ReceivedMessage, path: string): Promise<void> {
+    const claim = this.inbox.claim(message);
+    if (claim === null) return;
+    const reply = await this.#options.forwarding.forward(message, path);
+    if (reply === null) {
+      claim.putBack();
+      return;
+    }
+    this.counters.forwarded++;
+    this.send({ to: message.from, topic: new Uint8Array(), payload: reply }, message.id);
+    await claim.remove();
+    this.taken(message);
+  }
+
   #settled(letter: Letter, patience: Duration): Promise<{ id: MessageId; state: MessageState } | null> {
+    const { clock } = this.#options;
     return new Promise((resolve, reject) => {
       let state: MessageState = 'pending';
       let id: MessageId | null = null;
@@ -129,7 +164,7 @@ export class MessageDesk {
         timer.cancel();
         resolve(id === null ? null : { id, state });
       };
-      const timer = this.#options.clock.at(after(this.#options.clock.now(), patience), finish);
+      const timer = clock.at(after(clock.now(), patience), finish);
       try {
         id = this.send(letter, null, (changed) => {
           state = changed;
@@ -143,19 +178,15 @@ export class MessageDesk {
     });
   }
 
-  #expects(from: Address): boolean {
-    for (const waiting of this.#replies.values()) if (waiting.to === from) return true;
-    return false;
-  }
-
-  #enter(): void {
-    if (this.#waitingSends >= this.#options.limits.pendingSends) {
+  async #waiting<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#waitingSends >= pendingSends) {
       throw new AgentError('api/busy', 'retry', `messages: ${this.#waitingSends} senders wait already`);
     }
     this.#waitingSends++;
+    try {
+      return await work();
+    } finally {
+      this.#waitingSends--;
+    }
   }
 }
-
-/** A key has 64 digits, an address 32. */
-const asAddress = (to: PublicKey | Address): Address =>
-  to.length === 64 ? addressOf(to as PublicKey) : (to as Address);

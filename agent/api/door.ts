@@ -4,7 +4,8 @@ import { guardDoor } from './guard.ts';
 import { metricsPage } from './metrics.ts';
 import { ownRoutes } from './own.ts';
 import { page, pageHeaders } from './page.ts';
-import { stockRoutes } from './stock.ts';
+import { rpcRoute } from './rpc/route.ts';
+import { stockRoutes } from './stock/http.ts';
 import type { ApiOptions } from './types.ts';
 
 /** As at stock's door. */
@@ -16,15 +17,11 @@ export async function openDoor(
   at: Endpoint,
   listening: () => readonly Endpoint[],
 ): Promise<FastifyInstance> {
-  const app = Fastify({
-    bodyLimit: bodyLimitBytes,
-    exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 512 },
-  });
-  app.removeContentTypeParser('text/plain');
-  app.addHook('onRequest', guardDoor(new Set(['localhost', '127.0.0.1', '[::1]', hostText(at)])));
-  app.setNotFoundHandler((_, reply) => reply.code(404).send());
-  if (options.stock !== 'off') app.register(stockRoutes(options), { prefix: '/api/v1' });
+  const app = guarded(at);
+  if (options.stock !== 'off') {
+    app.register(stockRoutes(options), { prefix: '/api/v1' });
+    app.register(rpcRoute(options, '/rpc'));
+  }
   app.register(ownRoutes(options, listening), { prefix: '/hypha/v1' });
   app.get('/', async (_, reply) => reply.headers(pageHeaders).send(page));
   const metrics = metricsPage(options);
@@ -33,6 +30,26 @@ export async function openDoor(
     return reply.type(type).send(text);
   });
   await app.ready();
+  return app;
+}
+
+/** JSON-RPC alone, on any path as at stock's door. */
+export async function openRpcDoor(options: ApiOptions, at: Endpoint): Promise<FastifyInstance> {
+  const app = guarded(at);
+  app.register(rpcRoute(options, '/*'));
+  await app.ready();
+  return app;
+}
+
+function guarded(at: Endpoint): FastifyInstance {
+  const app = Fastify({
+    bodyLimit: bodyLimitBytes,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 512 },
+  });
+  app.removeContentTypeParser('text/plain');
+  app.addHook('onRequest', guardDoor(new Set(['localhost', '127.0.0.1', '[::1]', hostText(at)])));
+  app.setNotFoundHandler((_, reply) => reply.code(404).send());
   return app;
 }
 

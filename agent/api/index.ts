@@ -1,7 +1,10 @@
 export { type Account, type AccountLine, accountOf } from './account.ts';
 export { type Contact, Contacts } from './contacts.ts';
-export { deskLimits, MessageDesk } from './desk.ts';
+export { MessageDesk } from './desk.ts';
 export { type AgentEvent, EventHub } from './events.ts';
+export { type AskSocket, Forwarding, type SocketLimits } from './forwarding.ts';
+export { Inbox } from './inbox/inbox.ts';
 export { createApi } from './server.ts';
+export { Topics } from './topics.ts';
 export type { Api, ApiOptions, Listening, NodeCard } from './types.ts';
 export { cardOf, endpointText } from './views.ts';

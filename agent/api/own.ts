@@ -1,7 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
 import { guardToken } from './guard.ts';
-import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './stock-shapes.ts';
+import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './stock/shapes.ts';
 import type { ApiOptions } from './types.ts';
 import * as view from './views.ts';
 
@@ -106,6 +106,7 @@ const statusOf: Readonly<Record<string, number>> = {
   'api/outbox-full': 503,
   'api/unknown-contact': 404,
   'api/taken': 409,
+  'api/disk': 503,
   'api/reserved': 400,
 };
 

@@ -2,21 +2,32 @@ import type { RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fas
 import { type Endpoint, type Listener, messageOf } from '#kernel';
 import type { Api, ApiOptions } from './types.ts';
 
-/** What one request may cost in time, and how many may come at once; its bytes are bounded in door.ts. */
+/** What one request may cost in time, and how many may come at once; its bytes are bounded in door.ts and rpc/route.ts. */
 const limits = { connections: 256, requestMs: 30_000 };
+const rpcLimits = { connections: 64, requestMs: 30_000 };
 
 /** The HTTP door: stock-compatible, the agent's own, metrics. Contract: CONTRACT.md, "Mycelium's own API" and "Security defaults". */
 export function createApi(options: ApiOptions): Api {
   const listening: Endpoint[] = [];
+  const rpcListening: Endpoint[] = [];
   const doors: { readonly listener: Listener; readonly door: LazyDoor }[] = [];
+  const open = async (at: Endpoint, door: LazyDoor, bounds: typeof limits): Promise<Endpoint> => {
+    const listener = await options.listenHttp(at, bounds, door.answer);
+    doors.push({ listener, door });
+    return listener.at;
+  };
   return {
     listening,
+    rpcListening,
     start: async () => {
       for (const at of options.listen) {
-        const door = new LazyDoor(options, at, () => listening);
-        const listener = await options.listenHttp(at, limits, door.answer);
-        doors.push({ listener, door });
-        listening.push(listener.at);
+        const door = new LazyDoor(options, async () => (await doorRoom()).openDoor(options, at, () => listening));
+        listening.push(await open(at, door, limits));
+      }
+      if (options.stock === 'off') return;
+      for (const at of options.rpc) {
+        const door = new LazyDoor(options, async () => (await doorRoom()).openRpcDoor(options, at));
+        rpcListening.push(await open(at, door, rpcLimits));
       }
     },
     stop: async () => {
@@ -28,6 +39,7 @@ export function createApi(options: ApiOptions): Api {
   };
 }
 
+const doorRoom = () => import('./door.ts');
 type Router = Awaited<ReturnType<typeof import('./door.ts').openDoor>>;
 
 /**
@@ -36,14 +48,12 @@ type Router = Awaited<ReturnType<typeof import('./door.ts').openDoor>>;
  */
 class LazyDoor {
   readonly #options: ApiOptions;
-  readonly #at: Endpoint;
-  readonly #listening: () => readonly Endpoint[];
+  readonly #open: () => Promise<Router>;
   #router: Promise<Router> | undefined;
 
-  constructor(options: ApiOptions, at: Endpoint, listening: () => readonly Endpoint[]) {
+  constructor(options: ApiOptions, open: () => Promise<Router>) {
     this.#options = options;
-    this.#at = at;
-    this.#listening = listening;
+    this.#open = open;
   }
 
   readonly answer = (request: RawRequestDefaultExpression, response: RawReplyDefaultExpression): void => {
@@ -59,10 +69,5 @@ class LazyDoor {
 
   async close(): Promise<void> {
     await (await this.#router)?.close();
-  }
-
-  async #open(): Promise<Router> {
-    const { openDoor } = await import('./door.ts');
-    return openDoor(this.#options, this.#at, this.#listening);
   }
 }

@@ -12,13 +12,15 @@ import type { EventHub } from './events.ts';
 /** What the API shows and commands. */
 export interface ApiOptions {
   readonly listen: readonly Endpoint[];
+  /** Doors for JSON-RPC alone. */
+  readonly rpc: readonly Endpoint[];
   /** Opens an HTTP door (#platform). Rejects with `net/in-use` and its like. */
   readonly listenHttp: (
     at: Endpoint,
     limits: { readonly connections: number; readonly requestMs: number },
     answer: (request: RawRequestDefaultExpression, response: RawReplyDefaultExpression) => void,
   ) => Promise<Listener>;
-  /** `on`: the stock-compatible API sends and reads; `full`: it may change peers too; `off`: it is not there. */
+  /** `on`: the stock-compatible API sends and reads; `full`: it may change peers and sockets too; `off`: it is not there. */
   readonly stock: 'on' | 'full' | 'off';
   /** The text of api.token: wanted for whatever changes or sends something under /hypha/v1. */
   readonly token: Secret;
@@ -57,4 +59,5 @@ export interface Api {
   /** Ends every wait and stream, then closes. */
   stop(): Promise<void>;
   readonly listening: readonly Endpoint[];
+  readonly rpcListening: readonly Endpoint[];
 }

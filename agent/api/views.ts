@@ -2,7 +2,7 @@ import { addressOf, formatAddress, formatSubnet } from '#crypto';
 import { type Endpoint, since } from '#kernel';
 import type { ReceivedMessage } from '#overlay';
 import { accountOf } from './account.ts';
-import { toBase64 } from './stock-shapes.ts';
+import { toBase64 } from './stock/shapes.ts';
 import type { ApiOptions, NodeCard } from './types.ts';
 
 /** What /hypha/v1 answers, part by part. */

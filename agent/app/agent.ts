@@ -6,6 +6,7 @@ export interface Doors {
   readonly mqtt: readonly string[];
   readonly overlay: readonly string[];
   readonly api: readonly string[];
+  readonly rpc: readonly string[];
 }
 
 /** A running agent. */

@@ -1,15 +1,16 @@
-import { type Api, type ApiOptions, Contacts, createApi, deskLimits, EventHub, endpointText, MessageDesk } from '#api';
+import { type Api, type ApiOptions, Contacts, createApi, EventHub, endpointText, type Inbox } from '#api';
 import { type Broker, createBroker } from '#broker';
 import { type Bus, type BusEvent, createBus } from '#bus';
 import type { Identity } from '#crypto';
 import type { Endpoint, Env, Listener, Secret } from '#kernel';
 import { createLinks, type Links } from '#links';
 import { createOverlay, type Overlay } from '#overlay';
-import { listenHttp, listenStreams } from '#platform';
+import { askSocket, listenHttp, listenStreams } from '#platform';
 import { openRing, type Ring } from '#ring';
 import type { Agent, ComposeOptions, Doors } from './agent.ts';
 import { asEvent } from './bus-events.ts';
 import type { Configuration } from './config/read.ts';
+import { isBusTopic, makeDesk, openInbox } from './desk.ts';
 import { openIdentity, openToken } from './identity.ts';
 import { laneOf, linkRules } from './link-rules.ts';
 import { OwnTopics } from './own-topics.ts';
@@ -37,10 +38,11 @@ interface Ground {
   readonly identity: Identity;
   readonly token: Secret;
   readonly ring: Ring;
+  readonly inbox: Inbox;
 }
 
 async function layGround(
-  { ring: { size, full, commit } }: Configuration,
+  { ring: { size, full, commit }, api }: Configuration,
   env: Env,
   { data, observe }: ComposeOptions,
   undo: Undo,
@@ -54,7 +56,7 @@ async function layGround(
   undo.add('ring', () => ring.close());
   // Before all others that listen: nobody has been told of a commit when the observer is.
   if (observe !== undefined) ring.onDurable((sequence) => observe({ kind: 'durable', sequence }));
-  return { identity, token, ring };
+  return { identity, token, ring, inbox: await openInbox(env, data, api) };
 }
 
 interface Parts extends Ground {
@@ -70,23 +72,17 @@ interface Parts extends Ground {
 
 /** All parts, tied together; nothing listens or sends yet. */
 function build(configuration: Configuration, env: Env, options: ComposeOptions, ground: Ground): Parts {
-  const { identity, ring, token } = ground;
+  const { identity, ring, token, inbox } = ground;
   const contacts = new Contacts(configuration.contacts);
   const events = new EventHub(env.clock);
   const mqtt: Listener[] = [];
-  const desk = new MessageDesk({
-    clock: env.clock,
-    contacts,
-    reserved: isBusTopic,
-    send: (message) => overlay.send(message),
-    markRead: (id) => overlay.markRead(id),
-    limits: deskLimits,
-  });
+  const desk = makeDesk(env, { ring, inbox, contacts, askSocket, overlay: () => overlay });
   const overlay: Overlay = createOverlay(env, identity, {
     listen: configuration.overlay.listen,
     peers: configuration.overlay.peers,
     transit: configuration.overlay.transit,
     admit: (announced) => (isBusTopic(announced.topic) ? bus.admits(announced) : desk.admit(announced)),
+    store: (message) => (isBusTopic(message.topic) ? null : desk.store(message)),
     received: (message) => {
       if (!bus.receive(message)) desk.received(message);
     },
@@ -123,6 +119,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const listening = () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening });
   const api = createApi({
     listen: configuration.api.listen,
+    rpc: configuration.api.rpc,
     listenHttp,
     stock: configuration.api.stock,
     token,
@@ -164,17 +161,15 @@ async function start(configuration: Configuration, env: Env, parts: Parts, undo:
   undo.add('api', () => api.stop());
   await api.start();
   env.log.info('serving', { links: links.views().length, contacts: Object.keys(configuration.contacts).length });
-  return { mqtt: mqtt.map(({ at }) => endpointText(at)), overlay: texts(overlay.listening), api: texts(api.listening) };
+  return {
+    mqtt: mqtt.map(({ at }) => endpointText(at)),
+    overlay: texts(overlay.listening),
+    api: texts(api.listening),
+    rpc: texts(api.rpcListening),
+  };
 }
 
 const texts = (endpoints: readonly Endpoint[]): string[] => endpoints.map(endpointText);
-
-const busPrefix = Buffer.from('hypha/bus/');
-
-/** The bus's own topics, of this version and others: plain messages neither see nor use them. */
-function isBusTopic(topic: Uint8Array): boolean {
-  return Buffer.compare(topic.subarray(0, busPrefix.length), busPrefix) === 0;
-}
 
 function tell(event: BusEvent, listeners: readonly (((event: BusEvent) => void) | undefined)[]): void {
   for (const listener of listeners) listener?.(event);

@@ -4,6 +4,7 @@ import { systemDisk } from './disk.ts';
 import { realNet } from './net.ts';
 import { systemRandom } from './random.ts';
 
+export { askSocket } from './ask-socket.ts';
 export { systemClock } from './clock.ts';
 export { systemDisk } from './disk.ts';
 export { dryDisk } from './dry-disk.ts';

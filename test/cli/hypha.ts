@@ -147,7 +147,7 @@ export function placeAgent(directory: string, name: string, toml: string): Agent
   const common = [
     `node = { name = "${name}" }`,
     'mqtt = { listen = ["mqtt://127.0.0.1:0"] }',
-    'api = { listen = ["http://127.0.0.1:0"] }',
+    'api = { listen = ["http://127.0.0.1:0"], rpc = ["http://127.0.0.1:0"] }',
     'ring = { size = "16MB", commit = "now" }',
   ];
   writeFileSync(config, `${common.join('\n')}\n${toml}`);

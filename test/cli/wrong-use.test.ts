@@ -72,8 +72,14 @@ test('a key file that is no key ends with 78', async (t) => {
 });
 
 for (const [part, toml] of [
-  ['mqtt', (port: number) => `mqtt = { listen = ["mqtt://127.0.0.1:${port}"] }\napi = { listen = [] }\n${quiet}`],
-  ['api', (port: number) => `api = { listen = ["http://127.0.0.1:${port}"] }\nmqtt = { listen = [] }\n${quiet}`],
+  [
+    'mqtt',
+    (port: number) => `mqtt = { listen = ["mqtt://127.0.0.1:${port}"] }\napi = { listen = [], rpc = [] }\n${quiet}`,
+  ],
+  [
+    'api',
+    (port: number) => `api = { listen = ["http://127.0.0.1:${port}"], rpc = [] }\nmqtt = { listen = [] }\n${quiet}`,
+  ],
   ['overlay', (port: number) => `overlay = { listen = ["tcp://127.0.0.1:${port}"] }\nmqtt = { listen = [] }\n`],
 ] as const) {
   test(`a port that another program has ends the ${part} with 69 and one line`, async (t) => {

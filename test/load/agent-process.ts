@@ -88,7 +88,7 @@ export class AgentProcess {
       `node = { name = "${this.name}" }`,
       `overlay = { listen = ["${this.overlayUrl}"], peers = ${JSON.stringify(peers)} }`,
       `mqtt = { listen = ["mqtt://127.0.0.1:${this.mqttPort}"] }`,
-      `api = { listen = ["http://127.0.0.1:${this.apiPort}"] }`,
+      `api = { listen = ["http://127.0.0.1:${this.apiPort}"], rpc = [] }`,
     ];
     writeFileSync(`${this.directory}/hypha.toml`, `${common.join('\n')}\n${toml}`);
   }

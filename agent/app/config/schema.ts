@@ -51,20 +51,21 @@ const api = section('The HTTP interface.', {
     ['http://127.0.0.1:8989'],
   ),
   rpc: preset(
-    'A second door for JSON-RPC. Not in this version.',
-    worded(
-      '[]',
-      z
-        .array(z.unknown(), { error: 'a list of addresses' })
-        .check(z.maxLength(0, { error: `[] (${value.notYet('the JSON-RPC door')})` })),
-    ),
-    [],
+    "A second door for JSON-RPC (/rpc), where stock's clients look; [] closes it.",
+    value.list(value.url('http', ['https', 'unix'], 'http://127.0.0.1:8990'), 'a list of addresses'),
+    ['http://127.0.0.1:8990'],
   ),
   stock: preset(
-    'The stock-compatible API: "full" may also change peers, "off" closes it.',
+    'The stock-compatible API: "full" may also change peers and forward messages to sockets, "off" closes it.',
     value.choice(['on', 'full', 'off']),
     'on',
   ),
+  inbox: preset(
+    'Space on disk for plain messages that wait for a reader; more are refused before they come.',
+    value.size({ least: '64KB', most: '64GB' }),
+    '16MB',
+  ),
+  inbox_messages: preset('And at most so many of them.', value.whole(1, 1_000_000), 1000),
 });
 
 const ring = section('The disk ring buffer.', {

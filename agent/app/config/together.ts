@@ -56,7 +56,11 @@ function linkNames({ link }: Settings): Unplaced[] {
 }
 
 function beyondLoopback({ mqtt, api }: Settings): Unplaced[] {
-  return [...openDoors(['mqtt', 'listen'], 'mqtt', mqtt.listen), ...openDoors(['api', 'listen'], 'http', api.listen)];
+  return [
+    ...openDoors(['mqtt', 'listen'], 'mqtt', mqtt.listen),
+    ...openDoors(['api', 'listen'], 'http', api.listen),
+    ...openDoors(['api', 'rpc'], 'http', api.rpc),
+  ];
 }
 
 function openDoors(path: readonly PropertyKey[], scheme: string, listen: readonly Endpoint[]): Unplaced[] {

@@ -1,9 +1,10 @@
 import { formatAddress, formatSubnet } from '#crypto';
 import type { Address, Endpoint, PublicKey } from '#kernel';
-import { parsePublicKey } from '#kernel';
-import type { MessageStatus, PeerStatus, ReceivedMessage, RouteStatus } from '#overlay';
-import type { Contacts } from './contacts.ts';
-import type { Letter } from './desk.ts';
+import { messageOf, parsePublicKey } from '#kernel';
+import type { MessageId, MessageStatus, PeerStatus, ReceivedMessage, RouteStatus } from '#overlay';
+import type { Contacts } from '../contacts.ts';
+import type { Letter } from '../desk.ts';
+import { type IpRange, parseRange } from '../subnets.ts';
 
 /** The stock daemon's JSON (WIRE.md §6; shapes, codes and refusals as observed on 0.7.10). */
 
@@ -15,6 +16,11 @@ export class ShapeError extends Error {
 /** A query or path that does not parse: 400. */
 export class QueryError extends ShapeError {
   override readonly statusCode = 400;
+}
+
+/** A body that is no JSON by its own account: 415. */
+export class UnsupportedError extends ShapeError {
+  override readonly statusCode = 415;
 }
 
 /** `{dst: {ip}|{pk}, topic?, payload}` with base64 bytes. */
@@ -137,4 +143,31 @@ export function parseFlag(found: string | undefined, name: string): boolean {
   if (found === undefined || found === 'false') return false;
   if (found === 'true') return true;
   throw new QueryError(`${name}: wanted true or false`);
+}
+
+/** A topic in a path or query. */
+export function parseTopicText(found: string): Uint8Array {
+  try {
+    return parseBase64(found, 'topic');
+  } catch (error) {
+    throw new QueryError(messageOf(error));
+  }
+}
+
+/** Bytes as stock's `POST /messages/topics` has them: a list of numbers. */
+export function parseBytes(found: unknown, name: string): Uint8Array {
+  const isByte = (value: unknown): boolean => Number.isInteger(value) && Number(value) >= 0 && Number(value) < 256;
+  if (!Array.isArray(found) || !found.every(isByte)) throw new ShapeError(`${name}: wanted a list of bytes`);
+  return Uint8Array.from(found as number[]);
+}
+
+export function parseSource(found: string): IpRange {
+  const range = parseRange(found);
+  if (range === null) throw new QueryError('subnet: wanted one such as "400::/7"');
+  return range;
+}
+
+export function parseId(text: string): MessageId {
+  if (!/^[0-9a-f]{16}$/i.test(text)) throw new QueryError('id: wanted 16 hex digits');
+  return text.toLowerCase() as MessageId;
 }

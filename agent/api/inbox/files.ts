@@ -1,0 +1,134 @@
+import { prepareBlake3 } from '#crypto';
+import { type Disk, type DiskFile, isAgentError, type Log, messageOf } from '#kernel';
+import type { ReceivedMessage } from '#overlay';
+import { DirectorySync } from './directory-sync.ts';
+import { decodeMessageFile, encodeMessageFile } from './message-file.ts';
+
+/** A message on disk without its payload. */
+export interface Kept extends Omit<ReceivedMessage, 'payload'> {
+  readonly name: string;
+  readonly payloadBytes: number;
+}
+
+const nameDigits = 16;
+
+/**
+ * Messages as files of one directory, named by their order of arrival. A file that is not whole (a power cut while it
+ * was written, before anybody was told of it) is removed when the directory is opened.
+ */
+export class InboxFiles {
+  readonly #disk: Disk;
+  readonly #log: Log;
+  readonly #directory: string;
+  readonly #names: DirectorySync;
+  #next = 1;
+  /** Files that were not whole, or could not be read. */
+  damaged = 0;
+
+  constructor(disk: Disk, log: Log, directory: string) {
+    this.#disk = disk;
+    this.#log = log;
+    this.#directory = directory;
+    this.#names = new DirectorySync(disk, directory);
+  }
+
+  /** What lies there, oldest first. */
+  async open(): Promise<Kept[]> {
+    await this.#disk.makeDirectory(this.#directory);
+    await this.#disk.syncDirectory(this.#directory.slice(0, this.#directory.lastIndexOf('/')));
+    const names = (await this.#disk.list(this.#directory)).filter((name) => /^\d{16}$/.test(name));
+    this.#next = 1 + Number(names.at(-1) ?? 0);
+    if (names.length > 0) await prepareBlake3().catch(() => undefined);
+    const found: Kept[] = [];
+    const seen = new Set<string>();
+    for (const name of names) {
+      const message = await this.#examine(name);
+      if (message === null) continue;
+      const { payload, ...rest } = message;
+      const identity = `${rest.from}${rest.id}${rest.isReply}`;
+      // A copy that could not be synced at its first coming and was stored again at its second.
+      if (seen.has(identity)) await this.#disk.remove(this.#path(name));
+      else found.push({ ...rest, name, payloadBytes: payload.length });
+      seen.add(identity);
+    }
+    return found;
+  }
+
+  /** The message is durable when it resolves. After an error it is not there. */
+  async put(message: ReceivedMessage): Promise<Kept> {
+    const name = String(this.#next++).padStart(nameDigits, '0');
+    const path = this.#path(name);
+    try {
+      await this.#write(path, encodeMessageFile(message));
+      await this.#names.sync();
+    } catch (error) {
+      await this.#disk.remove(path).catch(() => undefined);
+      throw error;
+    }
+    const { payload, ...rest } = message;
+    return { ...rest, topic: Uint8Array.from(rest.topic), name, payloadBytes: payload.length };
+  }
+
+  /** Null: it is damaged. */
+  async read({ name }: Kept): Promise<ReceivedMessage | null> {
+    const bytes = await this.#bytesOf(this.#path(name));
+    const message = decodeMessageFile(bytes);
+    if (message === null) this.#damage(name, 'its digest is another');
+    return message;
+  }
+
+  /** It will not come back when this has resolved. */
+  async remove({ name }: Kept): Promise<void> {
+    await this.#disk.remove(this.#path(name));
+    await this.#names.sync();
+  }
+
+  async #examine(name: string): Promise<ReceivedMessage | null> {
+    try {
+      const message = decodeMessageFile(await this.#bytesOf(this.#path(name)));
+      if (message !== null) return message;
+      this.#damage(name, 'it is not whole');
+      await this.#disk.remove(this.#path(name));
+    } catch (error) {
+      this.#damage(name, messageOf(error));
+    }
+    return null;
+  }
+
+  #damage(name: string, why: string): void {
+    this.damaged++;
+    this.#log.warn('inbox-message-damaged', { name, why });
+  }
+
+  async #write(path: string, bytes: Uint8Array): Promise<void> {
+    const file = await this.#disk.open(path, 'create');
+    try {
+      await file.write(bytes, 0);
+      await file.sync();
+    } finally {
+      await closed(file);
+    }
+  }
+
+  async #bytesOf(path: string): Promise<Uint8Array> {
+    const file = await this.#disk.open(path, 'read-only');
+    try {
+      const bytes = new Uint8Array(await file.size());
+      const count = await file.read(bytes, 0);
+      return bytes.subarray(0, count);
+    } finally {
+      await closed(file);
+    }
+  }
+
+  #path(name: string): string {
+    return `${this.#directory}/${name}`;
+  }
+}
+
+/** Whether the close itself succeeds changes nothing: what matters has been synced or read before. */
+async function closed(file: DiskFile): Promise<void> {
+  await file.close().catch((error: unknown) => {
+    if (!isAgentError(error)) throw error;
+  });
+}

@@ -1,0 +1,50 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { messageOf } from '#kernel';
+import type { ApiOptions } from '../types.ts';
+import { answerRpc, tooBig } from './envelope.ts';
+import { rpcCalls } from './methods.ts';
+
+/** As stock's: a message of 7.8 MB fits. */
+const bodyLimitBytes = 10_485_760;
+
+const json = 'application/json; charset=utf-8';
+const plain = 'text/plain; charset=utf-8';
+
+/** JSON-RPC under `path`. The same as stock's door: POST alone, JSON alone, broken JSON answered in JSON-RPC's own way. */
+export function rpcRoute(options: ApiOptions, path: string) {
+  return async (app: FastifyInstance): Promise<void> => {
+    app.removeAllContentTypeParsers();
+    app.addContentTypeParser(
+      'application/json',
+      { parseAs: 'string', bodyLimit: bodyLimitBytes },
+      async (_: FastifyRequest, text: string) => text,
+    );
+    app.setErrorHandler((error: FastifyError, _, reply) => refuse(options, error, reply));
+    app.post(path, { bodyLimit: bodyLimitBytes }, async (request, reply) => {
+      if (!/^application\/json/i.test(request.headers['content-type'] ?? '')) return wantJson(reply);
+      const call = rpcCalls(options, (leave) => {
+        reply.raw.once('close', leave);
+      });
+      const { status, body } = await answerRpc(typeof request.body === 'string' ? request.body : '', call);
+      return reply.code(status).type(json).send(body);
+    });
+    app.route({
+      method: ['GET', 'PUT', 'DELETE', 'PATCH'],
+      url: path,
+      handler: async (_, reply) => reply.code(405).type(plain).send('method: wanted POST'),
+    });
+  };
+}
+
+function refuse({ log }: ApiOptions, error: FastifyError, reply: FastifyReply) {
+  if (error.statusCode === 413) return reply.code(413).type(json).send(tooBig(bodyLimitBytes));
+  if (error.statusCode === 415) return wantJson(reply);
+  const status = error.statusCode ?? 500;
+  if (status >= 500) log.error('rpc-failed', { why: messageOf(error) });
+  return reply
+    .code(status)
+    .type(plain)
+    .send(status < 500 ? messageOf(error) : 'internal error');
+}
+
+const wantJson = (reply: FastifyReply) => reply.code(415).type(plain).send('content-type: wanted application/json');
