@@ -13,6 +13,9 @@ export function interfaces(): readonly NetworkInterface[] {
   });
 }
 
+/** The system takes the name of an interface that is not there for "any interface". */
+const isUp = (interfaceName: string): boolean => networkInterfaces()[interfaceName] !== undefined;
+
 /** A group of link-local scope. Several programs of one machine may hear the same port. */
 export function multicast(
   group: Endpoint,
@@ -59,6 +62,7 @@ class GroupSocket implements Multicast {
   join(interfaceName: string): boolean {
     if (!this.#isOpen) return false;
     if (this.#joined.has(interfaceName)) return true;
+    if (!isUp(interfaceName)) return false;
     try {
       this.#socket.addMembership(this.#group.host, `::%${interfaceName}`);
     } catch {
@@ -78,7 +82,7 @@ class GroupSocket implements Multicast {
   }
 
   send(datagram: Uint8Array, interfaceName: string): void {
-    if (!this.#isOpen) return;
+    if (!this.#isOpen || !isUp(interfaceName)) return;
     this.#socket.send(datagram, this.#group.port, `${this.#group.host}%${interfaceName}`, () => undefined);
   }
 

@@ -89,7 +89,7 @@ test('a link that stood well is dialled again at once, within 50 ms, and then ev
 });
 
 test('a link that is doubted is asked at once and dead 7.5 seconds later if nothing is heard', (t) => {
-  const { machine, step } = link();
+  const { step } = link();
   step(0, 'opened');
   step(10, 'heard');
   step(10, 'ihu-received');

@@ -1,8 +1,8 @@
-import { createServer } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { realNet } from '#platform';
 import { netContract, Recorder } from '../contracts/net.ts';
+import { unusedPort } from '../contracts/unused-port.ts';
 
 async function until(done: () => boolean): Promise<void> {
   while (!done()) await setImmediate();
@@ -32,12 +32,3 @@ test('an unknown name ends the link with net/unknown-host', async (t) => {
   await until(() => end.isClosed);
   t.like(end.cause, { code: 'net/unknown-host', remedy: 'retry' });
 });
-
-/** A port that was free a moment ago and that the system does not soon give out again. */
-async function unusedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return address !== null && typeof address === 'object' ? address.port : 1;
-}

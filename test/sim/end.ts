@@ -75,7 +75,8 @@ export class End {
   }
 
   #write(bytes: Uint8Array): boolean {
-    if (this.state === 'ending' || this.state === 'closed' || bytes.length === 0) return !this.#full;
+    if (this.state === 'ending' || this.state === 'closed') return false;
+    if (bytes.length === 0) return !this.#full;
     this.#queue.push(bytes);
     this.#queuedBytes += bytes.length;
     this.flush();
