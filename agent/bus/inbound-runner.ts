@@ -1,12 +1,13 @@
 import type { Env, PublicKey } from '#kernel';
 import { unreachable } from '#kernel';
-import type { MessageState, Overlay } from '#overlay';
+import type { Overlay } from '#overlay';
 import type { Lane, Ring } from '#ring';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
 import type { InboundEffect, InboundEvent } from './inbound.ts';
 import { Inbound } from './inbound.ts';
 import { StreamMemory } from './memory.ts';
+import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
 import type { BusEvent, Delivered } from './types.ts';
 
@@ -108,14 +109,9 @@ export class InboundRunner {
   }
 
   #send(payload: Uint8Array): void {
-    let ended = false;
-    const changed = (state: MessageState): void => {
-      if (ended || (state !== 'received' && state !== 'aborted' && state !== 'read')) return;
-      ended = true;
-      this.feed({ kind: 'sent', taken: true });
-    };
     const { overlay, topic } = this.#house;
-    const message = { to: this.from, topic, payload, replyTo: null, deadlineMs: answerDeadlineMs, changed };
-    if (overlay.send(message) === null) this.feed({ kind: 'sent', taken: false });
+    const frame = { to: this.from, topic, payload, deadlineMs: answerDeadlineMs };
+    const sent = sendFrame(overlay, frame, () => this.feed({ kind: 'sent', taken: true }));
+    if (sent === 'refused') this.feed({ kind: 'sent', taken: false });
   }
 }

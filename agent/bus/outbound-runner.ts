@@ -1,9 +1,10 @@
 import type { Env } from '#kernel';
 import { messageOf, since, unreachable } from '#kernel';
-import type { MessageId, MessageState, Overlay } from '#overlay';
+import type { MessageId, Overlay } from '#overlay';
 import type { Cursor, Ring } from '#ring';
 import { Outbound } from './outbound.ts';
 import type { OutboundEffect, OutboundEvent } from './outbound-events.ts';
+import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
 import type { BusEvent, StreamOptions, StreamStatus } from './types.ts';
 
@@ -127,17 +128,13 @@ export class OutboundRunner {
   }
 
   #send(id: number, payload: Uint8Array, deadlineMs: number): void {
-    let ended = false;
-    const changed = (state: MessageState): void => {
-      if (ended || (state !== 'received' && state !== 'aborted' && state !== 'read')) return;
-      ended = true;
-      this.#messages.delete(id);
-      this.feed({ kind: 'message', id, became: state === 'aborted' ? 'aborted' : 'received' });
-    };
     const { overlay, topic } = this.#house;
-    const sent = overlay.send({ to: this.stream.to, topic, payload, replyTo: null, deadlineMs, changed });
-    if (sent === null) this.feed({ kind: 'message', id, became: 'refused' });
-    else if (!ended) this.#messages.set(id, sent);
+    const sent = sendFrame(overlay, { to: this.stream.to, topic, payload, deadlineMs }, (became) => {
+      this.#messages.delete(id);
+      this.feed({ kind: 'message', id, became });
+    });
+    if (sent === 'refused') this.feed({ kind: 'message', id, became: 'refused' });
+    else if (sent !== 'ended') this.#messages.set(id, sent);
   }
 
   #abort(id: number): void {

@@ -4,9 +4,10 @@ import type { GapRecord, MessageRecord } from '#ring';
 import type { Ack, Course, Reset, Welcome } from './frame.ts';
 import { helloFrame, noToken } from './frame.ts';
 import type { OutboundEffect, OutboundEvent, OutboundOptions } from './outbound-events.ts';
-import { batchBytes, batchRecords, Packer } from './packer.ts';
+import { batchBytes, batchRecords, nothingSkipped, Packer } from './packer.ts';
 import { earlier, Patience } from './patience.ts';
 import type { Position } from './position.ts';
+import { Reading } from './reading.ts';
 import { Recap } from './recap.ts';
 import { Settlement, wentBack } from './settled.ts';
 import type { BusEvent } from './types.ts';
@@ -17,8 +18,6 @@ const longestWait = seconds(30);
 const longestLook = minutes(1);
 const messageDeadlineMs = 60_000;
 const outboxRetry = milliseconds(100);
-const readRetry = seconds(1);
-const longestReadRetry = seconds(30);
 /** A window of batches at once: what a ring gives in one go is cheaper than in pieces. */
 const fillRoom = { records: windowBatches * batchRecords, bytes: windowBatches * batchBytes };
 
@@ -45,16 +44,12 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   readonly #patience: Patience;
   #state: State = 'closed';
   readonly #settlement: Settlement;
+  readonly #reading = new Reading();
   #packer: Packer | null = null;
   #recap: Recap | null = null;
   #token = noToken;
   #nonce = noToken;
   #reachable = false;
-  #mayRead = false;
-  #reading = false;
-  #staleRead = false;
-  /** Reads that gave nothing, one after the other. */
-  #vainReads = 0;
   #busy = false;
   /** The hello or question that is under way, as a message of the overlay. */
   #asking: number | null = null;
@@ -77,7 +72,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
 
   get state(): 'idle' | 'sending' | 'waiting' {
     if (this.#state === 'open' && !this.#busy) return this.#idle ? 'idle' : 'sending';
-    return this.#mayRead || this.#state === 'greeting' || this.#busy ? 'waiting' : 'idle';
+    return this.#reading.may || this.#state === 'greeting' || this.#busy ? 'waiting' : 'idle';
   }
 
   get delivered(): number {
@@ -109,7 +104,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
         this.#route(event.reachable, now);
         break;
       case 'readable':
-        this.#mayRead = true;
+        this.#reading.may = true;
         return;
       case 'items':
         this.#items(event.items, event.more, now);
@@ -148,12 +143,12 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #proceed(now: Instant): void {
     if (this.#state === 'closed') this.#mayOpen(now);
     else if (this.#packer !== null) this.#fill(this.#packer, now);
-    else if (this.#recap !== null && this.#mayRead && !this.#reading) this.#read(fillRoom);
+    else if (this.#recap !== null && this.#reading.free) this.#read();
   }
 
   /** Something to send opens a session; without a route, somebody has to look for one. */
   #mayOpen(now: Instant): void {
-    if (!this.#mayRead || this.#patience.at !== never || this.#staleRead) return;
+    if (!this.#reading.may || this.#patience.at !== never || this.#reading.stale) return;
     if (this.#reachable) this.#greet(now);
     else {
       this.#effects.push({ kind: 'look' });
@@ -203,17 +198,10 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
 
   /** A cursor that gives nothing though there may be more (a read error, too) is asked again later, not for ever. */
   #items(items: readonly (MessageRecord | GapRecord)[], more: boolean, now: Instant): void {
-    this.#reading = false;
-    if (this.#staleRead) {
-      this.#staleRead = false;
-      this.#rewind();
-    } else if (more && items.length === 0) {
-      this.#mayRead = false;
-      const wait = Math.min(longestReadRetry, readRetry * 2 ** Math.min(this.#vainReads++, 8));
-      this.#retryAt = earlier(this.#retryAt, after(now, milliseconds(wait)));
-    } else {
-      this.#mayRead = more;
-      this.#vainReads = 0;
+    const came = this.#reading.end(items.length, more);
+    if (came === 'stale') this.#rewind();
+    else if (came === 'vain') this.#retryAt = earlier(this.#retryAt, after(now, this.#reading.nextWait()));
+    else {
       if (items.length > 0) this.#drained = false;
       if (this.#recap !== null) this.#goOver(this.#recap, items);
       else this.#packer?.add(items);
@@ -225,7 +213,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     const known = recap.add(items);
     if (known !== null)
       this.#effects.push(this.#settlement.settle(known.place.sequence, known.place, known.records, known.skipped));
-    if (this.#mayRead && !recap.beyond) return;
+    if (this.#reading.may && !recap.beyond) return;
     this.#recap = null;
     this.#rewind();
     this.#pack(this.#settlement.settled.place);
@@ -234,14 +222,14 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   /** Followed by `readable`, if it is. */
   #rewind(): void {
     this.#effects.push({ kind: 'rewind' });
-    this.#mayRead = false;
+    this.#reading.may = false;
   }
 
   #fill(packer: Packer, now: Instant): void {
     if (!this.#busy) this.#launch(packer, now);
-    this.#settleSkipped();
+    this.#settleSkipped(packer);
     const full = this.#window.full && packer.open > 0;
-    if (this.#mayRead && !this.#reading && packer.ready.length === 0 && !full && !this.#busy) this.#read(fillRoom);
+    if (this.#reading.free && packer.ready.length === 0 && !full && !this.#busy) this.#read();
     if (this.#idle && !this.#drained) this.#drain();
   }
 
@@ -266,14 +254,14 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#report({ kind: 'sent', to, lane, first, last: last.sequence, resend });
   }
 
-  #read(room: { readonly records: number; readonly bytes: number }): void {
-    this.#reading = true;
-    this.#effects.push({ kind: 'read', maxRecords: room.records, maxBytes: room.bytes });
+  #read(): void {
+    this.#reading.begin();
+    this.#effects.push({ kind: 'read', maxRecords: fillRoom.records, maxBytes: fillRoom.bytes });
   }
 
   get #idle(): boolean {
     const packer = this.#packer;
-    if (packer === null || this.#mayRead || this.#reading) return false;
+    if (packer === null || !this.#reading.done) return false;
     return this.#window.count === 0 && packer.open === 0 && packer.ready.length === 0;
   }
 
@@ -300,7 +288,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#patience.attempts = 0;
     this.#resets = 0;
     if (last.sentAt !== null) this.#patience.measure(since(last.sentAt, now));
-    const skipped = this.#takeSkipped();
+    const skipped = this.#packer?.takeSkipped(this.#window.first) ?? nothingSkipped;
     let records = skipped.count;
     for (const flight of acked) records += flight.batch.records;
     const place = last.batch.last;
@@ -318,23 +306,10 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   }
 
   /** What no link takes is done with as soon as everything before it is. */
-  #takeSkipped(): { readonly to: number; readonly count: number } {
-    const packer = this.#packer;
-    const limit = Math.min(this.#window.first, packer?.firstUnsent ?? 0);
-    let count = 0;
-    let to = 0;
-    for (let next = packer?.skipped[0]; next !== undefined && next.to < limit; next = packer?.skipped[0]) {
-      packer?.skipped.shift();
-      count += next.count;
-      to = next.to;
-    }
-    return { to, count };
-  }
-
-  #settleSkipped(): void {
-    const { to, count } = this.#takeSkipped();
+  #settleSkipped(packer: Packer): void {
+    const { to, count } = packer.takeSkipped(this.#window.first);
     if (count === 0) return;
-    this.#effects.push(this.#settlement.settle(sequence(to), this.#settlement.settled.place, count, count));
+    this.#effects.push(this.#settlement.settle(to, this.#settlement.settled.place, count, count));
   }
 
   #reset(frame: Reset, now: Instant): void {
@@ -357,8 +332,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#question = noToken;
     this.#busy = false;
     this.#retryAt = never;
-    if (this.#reading) this.#staleRead = true;
-    else this.#rewind();
+    if (this.#reading.abandon()) this.#rewind();
   }
 
   #message(id: number, became: 'received' | 'aborted' | 'refused', now: Instant): void {
@@ -375,7 +349,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #timer(now: Instant): void {
     if (this.#retryAt <= now) {
       this.#retryAt = never;
-      this.#mayRead = true;
+      this.#reading.may = true;
       for (const flight of this.#window.refused()) this.#fly(flight, now, false);
     }
     if (this.#patience.at > now) return;

@@ -30,6 +30,8 @@ export interface Skipped {
   readonly count: number;
 }
 
+export const nothingSkipped: Skipped = { to: sequence(0), count: 0 };
+
 /** The hops a record may still take, the coming one included; 0: it stays here. */
 export const hopsOf = (record: MessageRecord): number => record.provenance?.hopsLeft ?? hopLimit;
 
@@ -65,8 +67,8 @@ export class Packer {
   #ordinal: number;
   /** Closed batches, to be taken from the front. */
   readonly ready: Packed[] = [];
-  /** What no link takes, in order; settled with the batches before it. */
-  readonly skipped: Skipped[] = [];
+  /** What no link takes, in order. */
+  readonly #skipped: Skipped[] = [];
 
   constructor(
     course: Course,
@@ -91,7 +93,7 @@ export class Packer {
   }
 
   /** Everything below this is not in a batch of here any more: the first of the closed and the open ones. */
-  get firstUnsent(): number {
+  get #firstUnsent(): number {
     const closed = this.ready[0];
     if (closed !== undefined) return closed.first;
     return this.#items.count > 0 ? this.#first : Number.POSITIVE_INFINITY;
@@ -162,10 +164,23 @@ export class Packer {
   }
 
   #skip(to: Sequence): void {
-    const last = this.skipped.at(-1);
+    const last = this.#skipped.at(-1);
     if (last !== undefined && last.to > this.#last)
-      this.skipped[this.skipped.length - 1] = { to, count: last.count + 1 };
-    else this.skipped.push({ to, count: 1 });
+      this.#skipped[this.#skipped.length - 1] = { to, count: last.count + 1 };
+    else this.#skipped.push({ to, count: 1 });
+  }
+
+  /** Takes out what no link takes and what nothing lies before any more: `underWay` is the first that does. */
+  takeSkipped(underWay: number): Skipped {
+    const limit = Math.min(underWay, this.#firstUnsent);
+    let count = 0;
+    let to = sequence(0);
+    for (let next = this.#skipped[0]; next !== undefined && next.to < limit; next = this.#skipped[0]) {
+      this.#skipped.shift();
+      count += next.count;
+      to = next.to;
+    }
+    return { to, count };
   }
 
   #open(first: Sequence): void {

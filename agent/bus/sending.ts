@@ -1,0 +1,23 @@
+import type { MessageId, MessageState, OutgoingMessage, Overlay } from '#overlay';
+
+export type Frame = Pick<OutgoingMessage, 'to' | 'topic' | 'payload'> & { readonly deadlineMs: number };
+
+/**
+ * Gives a frame to the overlay, and tells once how it ended. The answer: what to abort it by; that it has ended already;
+ * or that the overlay has no room for it, and nothing will be told.
+ */
+export function sendFrame(
+  overlay: Overlay,
+  frame: Frame,
+  ended: (became: 'received' | 'aborted') => void,
+): MessageId | 'ended' | 'refused' {
+  let over = false;
+  const changed = (state: MessageState): void => {
+    if (over || (state !== 'received' && state !== 'aborted' && state !== 'read')) return;
+    over = true;
+    ended(state === 'aborted' ? 'aborted' : 'received');
+  };
+  const sent = overlay.send({ ...frame, replyTo: null, changed });
+  if (sent === null) return 'refused';
+  return over ? 'ended' : sent;
+}
