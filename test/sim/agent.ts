@@ -6,11 +6,12 @@ import type { Disk, DiskFile, Env, Log, PublicKey } from '#kernel';
 import { milliseconds } from '#kernel';
 import type { AcceptRule, ArrivedMessage, LinkRule, Links } from '#links';
 import { createLinks } from '#links';
-import type { Overlay } from '#overlay';
+import type { Overlay, ReceivedMessage } from '#overlay';
 import { createOverlay } from '#overlay';
 import type { Lane, Ring, RingOptions } from '#ring';
 import { openRing } from '#ring';
-import type { Chance } from './chance.ts';
+import { Chance } from './chance.ts';
+import { Courier } from './courier.ts';
 import { SimulatedDisk } from './disk.ts';
 import type { SimulatedHost } from './host.ts';
 import type { Ledger, Published } from './ledger.ts';
@@ -54,6 +55,8 @@ export class SimulatedAgent {
   /** Batches that were found damaged when its ring was opened, over all lives. */
   damagedAtBoot = 0;
   log: Log = quiet;
+  /** Between its overlay and its bus. */
+  readonly courier: Courier;
   /** What should not have been thrown. */
   readonly troubles: string[] = [];
   readonly #world: World;
@@ -61,6 +64,10 @@ export class SimulatedAgent {
   readonly #ledger: Ledger;
   readonly #chance: Chance;
   #contacts: ReadonlyMap<string, PublicKey> = new Map();
+  #serving: Life | null = null;
+  #wentBack = 0;
+  #held = false;
+  #read: () => void = () => {};
 
   constructor(world: World, network: SimulatedNetwork, ledger: Ledger, plan: AgentPlan) {
     this.#world = world;
@@ -70,6 +77,7 @@ export class SimulatedAgent {
     this.#chance = world.chance.fork();
     this.disk = new SimulatedDisk(world, world.chance.fork());
     this.identity = identityOf(this.#chance.bytes(32));
+    this.courier = new Courier(world, new Chance(world.seed ^ (0xc0e1 + plan.name.charCodeAt(0))));
   }
 
   meet(contacts: ReadonlyMap<string, PublicKey>): void {
@@ -109,13 +117,27 @@ export class SimulatedAgent {
   die(how: 'killed' | 'power'): void {
     const { host } = this;
     if (host === null || !host.alive) return;
+    this.#wentBack = this.wentBack;
     this.life?.bus.stop();
     this.life?.links.stop();
     this.life = null;
+    this.#serving = null;
     this.#ledger.died(this.plan.name);
     host.crash(how);
     if (how === 'power') this.disk.powerCut();
     else this.disk.kill();
+  }
+
+  /** How often, over all lives, it has found that an end of some stream knows less than it has acknowledged. */
+  get wentBack(): number {
+    const { wentBack, farEndWentBack } = this.#serving?.bus.counters ?? { wentBack: 0, farEndWentBack: 0 };
+    return this.#wentBack + wentBack + farEndWentBack;
+  }
+
+  /** While held, its subscriber reads nothing, and a ring that refuses fills up. */
+  hold(held: boolean): void {
+    this.#held = held;
+    this.host?.run(() => this.#read());
   }
 
   /** Appends readings; the publisher learns of each whether it is durable, unless the agent dies meanwhile. */
@@ -164,9 +186,7 @@ export class SimulatedAgent {
       peers: plan.peers.map(endpoint),
       transit: true,
       admit: (announced) => bus.admits(announced),
-      received: (message) => {
-        bus.receive(message);
-      },
+      received: (message) => this.courier.carry(message, (due) => this.#receive(due)),
     });
     const links = createLinks(
       { env, ring },
@@ -191,8 +211,15 @@ export class SimulatedAgent {
     this.#witness(ring, host);
     links.start(bus);
     bus.start();
+    const life = { host, ring, overlay, bus, links };
+    this.#serving = life;
     await overlay.start();
-    this.life = { host, ring, overlay, bus, links };
+    this.life = life;
+  }
+
+  #receive(message: ReceivedMessage): void {
+    const life = this.#serving;
+    life?.host.run(() => life.bus.receive(message));
   }
 
   #delivered(ring: Ring, messages: readonly ArrivedMessage[]): void {
@@ -209,7 +236,9 @@ export class SimulatedAgent {
     const read = async (): Promise<void> => {
       if (reading) return;
       reading = true;
-      for (let items = await cursor.read(512, 1 << 20); items.length > 0; items = await cursor.read(512, 1 << 20)) {
+      while (!this.#held) {
+        const items = await cursor.read(512, 1 << 20);
+        if (items.length === 0) break;
         for (const item of items) {
           if (item.kind === 'message') this.#ledger.witness(this.plan.name, witnessed(item));
         }
@@ -223,6 +252,7 @@ export class SimulatedAgent {
         reading = false;
       });
     };
+    this.#read = again;
     ring.onDurable(() => host.run(again));
     again();
   }

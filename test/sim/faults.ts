@@ -105,31 +105,6 @@ const faults: readonly Fault[] = [
   badPath,
 ];
 
-/** Several batches lie in a ring that syncs slowly when its power fails: what was acknowledged too early is gone. */
-function cutInSync(scene: AgentScene, chance: Chance): void {
-  const index = chance.between(0, scene.agents.length - 2);
-  const [near, far] = [scene.agents[index], scene.agents[index + 1]];
-  if (near === undefined || far === undefined) return;
-  far.disk.faults.syncMs = chance.between(20, 200);
-  for (let round = 0; round < 4; round++) {
-    scene.world.plan(round * 40, () => near.publish(400, 0, () => 'u/1'));
-  }
-  scene.world.plan(chance.between(50, 600), () => {
-    far.die('power');
-    far.disk.faults.syncMs = 1;
-    scene.world.plan(chance.between(0, 500), () => revive(far));
-  });
-}
-
-/** Plans a few cuts of power aimed between a far ring's append and its sync. */
-export function planAimedCuts(scene: AgentScene, chance: Chance, untilMs: number): void {
-  const cuts = chance.between(1, 4);
-  for (let cut = 0; cut < cuts; cut++) {
-    const own = chance.fork();
-    scene.world.plan(own.between(0, untilMs - 1_000), () => cutInSync(scene, own));
-  }
-}
-
 /** Plans a fault of any kind every so often until `untilMs`. */
 export function planFaults(scene: AgentScene, chance: Chance, untilMs: number): void {
   const everyMs = chance.pick([150, 400, 1000]);
@@ -149,7 +124,9 @@ export function calm(scene: AgentScene): void {
   for (const agent of scene.agents) {
     Object.assign(agent.disk.faults, { failSyncs: 0, failWrites: 0, syncMs: 1, readOnly: false });
     agent.disk.faults.capacityBytes = Number.POSITIVE_INFINITY;
+    agent.courier.watch(null);
     agent.host?.thaw();
+    agent.hold(false);
     revive(agent);
   }
 }

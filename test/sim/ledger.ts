@@ -10,6 +10,8 @@ export interface Published {
   acknowledged: boolean;
   /** Its agent died before it could say. */
   orphaned: boolean;
+  /** An older image of its ring was restored: nobody is owed it, and it may have crossed all the same. */
+  forfeited: boolean;
 }
 
 /** A record as it lies in some agent's ring. */
@@ -33,7 +35,14 @@ export class Ledger {
   readonly #handed = new Map<string, Map<string, number>>();
 
   publish(at: string, lane: Lane): Published {
-    const published = { id: this.#published.length + 1, lane, at, acknowledged: false, orphaned: false };
+    const published = {
+      id: this.#published.length + 1,
+      lane,
+      at,
+      acknowledged: false,
+      orphaned: false,
+      forfeited: false,
+    };
     this.#published.push(published);
     return published;
   }
@@ -64,6 +73,14 @@ export class Ledger {
     for (const one of this.#published) if (one.at === at && !one.acknowledged) one.orphaned = true;
   }
 
+  /** To be called when an image of its disk is made; what is returned, when that image is restored. */
+  imaged(at: string): () => void {
+    const safe = new Set(this.#published.filter((one) => one.at === at && one.acknowledged));
+    return () => {
+      for (const one of this.#published) if (one.at === at && !safe.has(one)) one.forfeited = true;
+    };
+  }
+
   /** Readings whose publisher still waits. */
   undecided(at: string): number {
     return this.#published.filter((one) => one.at === at && !one.acknowledged && !one.orphaned).length;
@@ -80,7 +97,9 @@ export class Ledger {
   /** Acknowledged readings of these origins that the ring does not have. */
   missing(ring: string, origins: readonly string[]): Published[] {
     const there = new Set([...this.#ring(ring).values()].map((record) => record.id));
-    return this.#published.filter((one) => one.acknowledged && origins.includes(one.at) && !there.has(one.id));
+    return this.#published.filter(
+      (one) => one.acknowledged && !one.forfeited && origins.includes(one.at) && !there.has(one.id),
+    );
   }
 
   foundOf(ring: string, origins: readonly string[]): number {
@@ -91,7 +110,7 @@ export class Ledger {
   unshared(from: string, to: string, origins: readonly string[]): number {
     const there = new Set([...this.#ring(to).values()].map((record) => record.id));
     const here = [...this.#ring(from).values()].filter((record) => origins.includes(this.#originOf(record)));
-    return here.filter((record) => !there.has(record.id)).length;
+    return here.filter(({ id }) => !there.has(id) && this.#published[id - 1]?.forfeited !== true).length;
   }
 
   #originOf(record: Witnessed): string {

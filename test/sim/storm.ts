@@ -1,8 +1,19 @@
 import type { Lane } from '#ring';
 import type { AgentPlan, SimulatedAgent } from './agent.ts';
+import {
+  badCourier,
+  cutInSync,
+  drought,
+  lastLosses,
+  lateFrames,
+  olderImage,
+  type Plot,
+  planPlots,
+  slowReader,
+} from './aimed.ts';
 import { Bounds, leftovers } from './bounds.ts';
 import { Chance } from './chance.ts';
-import { calm, planAimedCuts, planFaults, revive } from './faults.ts';
+import { calm, planFaults, revive } from './faults.ts';
 import { AgentScene, linkTo } from './scene.ts';
 import { type Duty, verdict, type Weather } from './verdict.ts';
 
@@ -28,7 +39,9 @@ export interface StormReport {
 /** Drawn apart from the rest, so that a seed's plain history is what it always was. */
 function weatherOf(seed: number): Weather {
   const drawn = new Chance(seed ^ 0x5eed).fraction();
-  return drawn < 0.6 ? 'plain' : drawn < 0.8 ? 'drops' : 'decay';
+  if (drawn < 0.5) return 'plain';
+  if (drawn < 0.65) return 'images';
+  return drawn < 0.85 ? 'drops' : 'decay';
 }
 
 const topicsOf = ['u/#', 'n/#', 'b/#'] as const;
@@ -79,22 +92,28 @@ export async function storm(seed: number): Promise<StormReport> {
   const scene = new AgentScene(seed, []);
   const { chance } = scene.world;
   const weather = weatherOf(seed);
-  const plans = weather === 'plain' ? plansOf(chance.fork()) : lossyPlansOf(chance.fork(), weather);
+  const plots = new Chance(seed ^ 0xa1ed);
+  const tight = weather === 'plain' && plots.hits(0.25);
+  scene.isTight = tight;
+  const drawn = weather === 'plain' ? plansOf(chance.fork()) : lossyPlansOf(chance.fork(), weather);
+  const plans = tight ? drawn.map(tightened) : drawn;
   for (const plan of plans) scene.add(plan);
   scene.introduce();
   for (const agent of scene.agents) revive(agent);
   await scene.run(chance.between(0, 50));
   planFaults(scene, chance.fork(), stormMs);
-  if (weather === 'plain' && seed % 3 === 1) planAimedCuts(scene, new Chance(seed ^ 0xa1ed), stormMs);
+  for (const plot of plotsOf(weather, tight, plots)) planPlots(scene, plots.fork(), stormMs, plot, 3);
+  if (plots.hits(0.4)) scene.world.plan(stormMs + 50, () => lastLosses(scene, plots.fork()));
   for (const agent of scene.agents)
-    if (agent.plan.links.length > 0) planReadings(scene, chance.fork(), agent.plan.name, weather);
+    if (agent.plan.links.length > 0) planReadings(scene, chance.fork(), agent.plan.name, weather, tight);
   if (weather === 'decay') planDecay(scene, chance.fork());
   const bounds = new Bounds(scene, stormMs + 30_000);
   await scene.run(stormMs);
   calm(scene);
   const calmAt = scene.world.now;
   const duties = dutiesOf(scene.agents);
-  await scene.until(() => duties.every((duty) => settled(scene, duty, weather)), calmMs);
+  const healed = seldom(scene, () => duties.every((duty) => settled(scene, duty, weather)));
+  await scene.until(healed, calmMs);
   const healedMs = scene.world.now - calmAt;
   // The dust settles: last acks, settlements and what the publishers are still owed.
   await scene.run(2_000);
@@ -118,18 +137,44 @@ export async function storm(seed: number): Promise<StormReport> {
   };
 }
 
+/** Not after each event: looking takes longer than what is looked at. */
+function seldom({ world }: AgentScene, done: () => boolean): () => boolean {
+  let next = 0;
+  return () => {
+    if (world.now < next) return false;
+    next = world.now + 10;
+    return done();
+  };
+}
+
 /** Whatever has happened: what is published from now on arrives, and nothing stays in memory. */
 async function proveLife(scene: AgentScene, duties: readonly Duty[], weather: Weather): Promise<void> {
   for (const { from } of duties) scene.agent(from).publish(5, 0, () => 'u/1');
   await scene.run(50);
-  await scene.until(() => duties.every((duty) => settled(scene, duty, weather)), calmMs);
+  await scene.until(
+    seldom(scene, () => duties.every((duty) => settled(scene, duty, weather))),
+    calmMs,
+  );
   await scene.until(() => scene.agents.every((agent) => leftovers(agent).length === 0), calmMs);
 }
 
-function planReadings(scene: AgentScene, chance: Chance, name: string, weather: Weather): void {
+/** What chance alone would hardly hit is aimed at in some of the histories. */
+function plotsOf(weather: Weather, tight: boolean, chance: Chance): readonly Plot[] {
+  const plots = weather === 'drops' ? [drought] : weather === 'images' ? [olderImage] : tight ? [slowReader] : [];
+  for (const plot of [cutInSync, badCourier, lateFrames]) if (chance.hits(0.35)) plots.push(plot);
+  return plots;
+}
+
+/** The last ring is small beside what comes. */
+const tightened = (plan: AgentPlan, index: number, all: readonly AgentPlan[]): AgentPlan => ({
+  ...plan,
+  ring: { sizeBytes: index === all.length - 1 ? 1 << 20 : 8 << 20 },
+});
+
+function planReadings(scene: AgentScene, chance: Chance, name: string, weather: Weather, tight: boolean): void {
   const agent = scene.agent(name);
   const everyMs = weather === 'plain' ? chance.pick([15, 50, 200]) : 15;
-  const bodyBytes = weather === 'plain' ? 0 : chance.pick([300, 1000, 3000]);
+  const bodyBytes = weather === 'plain' ? (tight ? 1_000 : 0) : chance.pick([300, 1000, 3000]);
   const lanes = agent.plan.links.length;
   for (let at = 0; at < stormMs; at += chance.between(1, 2 * everyMs)) {
     const lane = chance.between(0, lanes - 1) as Lane;
@@ -160,7 +205,7 @@ function settled(scene: AgentScene, { ring, from, origins }: Duty, weather: Weat
   const sender = scene.agent(from).life;
   if (sender === null || scene.agent(ring).life === null) return false;
   if (scene.ledger.undecided(from) > 0 || sender.bus.streams().some((stream) => stream.pending > 0)) return false;
-  return weather !== 'plain' || scene.ledger.missing(ring, origins).length === 0;
+  return weather === 'drops' || weather === 'decay' || scene.ledger.missing(ring, origins).length === 0;
 }
 
 const troublesOf = (scene: AgentScene): string[] =>

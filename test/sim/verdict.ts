@@ -7,8 +7,11 @@ export interface Duty {
   readonly origins: readonly string[];
 }
 
-/** What the storm was allowed to take away: nothing; what the near ring dropped; what the near medium damaged. */
-export type Weather = 'plain' | 'drops' | 'decay';
+/**
+ * What the storm was allowed to take away: nothing; what the near ring dropped; what the near medium damaged; what came
+ * after an image of the near disk that was restored.
+ */
+export type Weather = 'plain' | 'drops' | 'decay' | 'images';
 
 /** What of HOUSE.md's promises does not hold after a storm. */
 export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string[] {
@@ -16,8 +19,10 @@ export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string
   const { ledger } = scene;
   const names = scene.agents.map((agent) => agent.plan.name);
   const faults = [...ledger.faults(ring, names), ...ledger.misplaced(ring)];
-  if (weather !== 'decay') faults.push(...twice(scene, duty));
-  if (weather === 'plain') {
+  const whole = weather === 'plain' || weather === 'drops';
+  if (whole) faults.push(...forgetful(scene));
+  if (whole && !scene.isTight) faults.push(...twice(scene, duty));
+  if (weather === 'plain' || weather === 'images') {
     const missing = ledger.missing(ring, origins);
     const first = missing[0];
     if (first !== undefined) {
@@ -29,12 +34,21 @@ export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string
   return [...faults, ...accountFaults(scene, duty, weather)];
 }
 
-/** Records that are known at the far end are gone over at the near one, not sent to be sorted out there. */
+/**
+ * Records that are known at the far end are gone over at the near one, not sent to be sorted out there. (A ring so small
+ * that a batch has to be taken in pieces counts what it has taken of it as duplicates of the rest: nothing came again.)
+ */
 function twice(scene: AgentScene, { ring }: Duty): string[] {
   let copies = 0;
   for (const event of scene.agent(ring).events) if (event.kind === 'stored') copies += event.duplicates;
   return copies === 0 ? [] : [`${ring}: ${copies} records that were known there came again`];
 }
+
+/** No ring was replaced by an older one, none was damaged: none knows less than it has said. */
+const forgetful = ({ agents }: AgentScene): string[] =>
+  agents
+    .filter(({ wentBack }) => wentBack > 0)
+    .map(({ plan, wentBack }) => `${plan.name}: says ${wentBack} times that an end of a stream has gone back`);
 
 interface Sums {
   matched: number;
@@ -81,14 +95,17 @@ function accountFaults(scene: AgentScene, { ring, from, origins }: Duty, weather
   }
   if (near.matched !== near.settled + near.full + near.damaged + near.others + near.pending) wrong('does not add up');
   if (near.pending > 0 || near.others > 0) wrong('not all is delivered');
-  if (weather === 'plain' && near.full + near.damaged + far.lost > 0) wrong('something was dropped');
-  if (weather === 'plain') return faults;
+  if (weather === 'plain' || weather === 'images') {
+    if (near.full + near.damaged + far.lost > 0) wrong('something was dropped');
+    return faults;
+  }
   // What is not there was dropped here, and told there: no more, no less.
   const missing = scene.ledger.missing(ring, origins).length;
   const told = far.stored + far.lost;
-  if (told < near.matched) wrong('the far end was not told of all that it has not got');
-  // How many matched in a batch that was damaged before a start nobody knows; its sequences have been counted and said.
+  // A batch found damaged at a start: its sequences are counted and said, but how many of them matched a cursor that had
+  // not settled them nobody knows, so they are in no stream's account and in no gap (seeds 19, 80, 84, 91 of 2026-11-23).
   const counted = scene.agent(from).damagedAtBoot === 0;
+  if (told < near.matched) wrong('the far end was not told of all that it has not got');
   if (counted && told > near.matched) wrong('the far end has more than matched');
   if (far.lost > near.full + near.damaged) wrong('the far end was told of more than was dropped');
   if (counted && missing > far.lost) wrong(`${missing} acknowledged readings are missing`);
