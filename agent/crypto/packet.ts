@@ -12,13 +12,24 @@ const cipherName = 'aes-256-gcm';
 
 /**
  * AES-256-GCM without associated data: writes `ciphertext | tag | nonce` at `at` and returns the position behind.
- * WIRE.md §3.1. A nonce must never be used twice with one key: it is 12 fresh random bytes.
+ * `tail`: more plaintext, sealed where it lies. WIRE.md §3.1. A nonce must never be used twice with one key: it is 12 fresh random bytes.
  */
-export function sealInto(key: SharedKey, nonce: Uint8Array, plain: Uint8Array, into: Uint8Array, at: number): number {
+export function sealInto(
+  key: SharedKey,
+  nonce: Uint8Array,
+  plain: Uint8Array,
+  into: Uint8Array,
+  at: number,
+  tail: Uint8Array | null = null,
+): number {
   const cipher = createCipheriv(cipherName, key, nonce);
   into.set(cipher.update(plain), at);
+  let tagAt = at + plain.length;
+  if (tail !== null) {
+    into.set(cipher.update(tail), tagAt);
+    tagAt += tail.length;
+  }
   cipher.final();
-  const tagAt = at + plain.length;
   into.set(cipher.getAuthTag(), tagAt);
   into.set(nonce, tagAt + tagBytes);
   return tagAt + sealOverheadBytes;

@@ -3,9 +3,8 @@ import type { Address, Endpoint, Env, Instant, PublicKey, Subnet } from '#kernel
 import { hexOf, messageOf, unreachable } from '#kernel';
 import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
+import { Exchange } from './exchange.ts';
 import { isPublicKey, Keys } from './keys.ts';
-import { MessageMachine } from './message/machine.ts';
-import type { Form } from './message/sink.ts';
 import type { Peer } from './peer/peer.ts';
 import { defaultPeersOptions, Peers } from './peer/peers.ts';
 import { RouterMachine } from './router/router.ts';
@@ -46,7 +45,7 @@ class OverlayNode implements Overlay {
   readonly #routerAlarm: Alarm;
   readonly #traffic: Traffic;
   readonly #trafficAlarm: Alarm;
-  readonly #messages: MessageMachine;
+  readonly #messages: Exchange;
   readonly #messageAlarm: Alarm;
   readonly #routeListeners = new Set<RouteListener>();
   #running = false;
@@ -68,18 +67,7 @@ class OverlayNode implements Overlay {
       this.#trafficAlarm.set(this.#traffic.deadline());
     });
     this.#peers = this.#makePeers();
-    this.#messages = new MessageMachine(
-      {},
-      {
-        transmit: (to, body, form) => this.#transmit(to, body, form),
-        hasRoom: (to) => this.#hasRoom(to),
-        gathering: () => clock.soon(() => this.#messages.flush()),
-        store: (message) => this.#options.store?.(message) ?? null,
-        received: options.received,
-        admit: options.admit,
-      },
-      random,
-    );
+    this.#messages = this.#makeExchange();
     this.#messageAlarm = new Alarm(clock, (at) => {
       this.#messages.tick(at);
       this.#messageAlarm.set(this.#messages.deadline());
@@ -204,6 +192,36 @@ class OverlayNode implements Overlay {
     return this.#env.clock.now();
   }
 
+  #makeExchange(): Exchange {
+    const options = this.#options;
+    const { clock, random } = this.#env;
+    const keyOf = (to: Address): PublicKey | undefined =>
+      this.#keys.named(subnetOf(to)) ?? this.#router.keyOf(subnetOf(to));
+    return new Exchange(
+      this.#identity.subnet,
+      { message: {}, path: {}, betterPath: options.betterPath ?? true },
+      {
+        transmit: (to, body) => this.#transmit(to, body),
+        transmitPath: (to, head, tail) => {
+          if (this.#running) this.#traffic.send(to, plaintextKind.path, head, this.#now(), this.address, tail);
+        },
+        keyOf,
+        hasRoom: (to) => this.#hasRoom(to),
+        hasRoute: (to) => this.#router.nextHop(to, this.#now()) !== null,
+        gathering: () => clock.soon(() => this.#flush()),
+        ...(options.store === undefined ? {} : { store: options.store }),
+        received: options.received,
+        admit: options.admit,
+      },
+      random,
+    );
+  }
+
+  #flush(): void {
+    this.#messages.flush(this.#now());
+    this.#messageAlarm.set(this.#messages.deadline());
+  }
+
   #makeTraffic(now: Instant): Traffic {
     const ways = {
       nextHop: (subnet: Subnet, at: Instant) => this.#router.nextHop(subnet, at),
@@ -216,9 +234,9 @@ class OverlayNode implements Overlay {
     };
     const deliveries = {
       message: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
-        this.#messages.packet(from, to, body, this.#now()),
-      bundle: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
-        this.#messages.bundle(from, to, body, this.#now()),
+        this.#messages.messagePacket(from, to, body, this.#now()),
+      path: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
+        this.#messages.pathPacket(from, to, body, this.#now()),
       icmp: (from: PublicKey, icmp: { readonly reason: string; readonly destination: Address }) => {
         this.#env.log.debug('packet-died', () => ({
           router: from,
@@ -272,7 +290,7 @@ class OverlayNode implements Overlay {
   #batch(isBegin: boolean): void {
     if (isBegin) this.#messages.hold();
     else {
-      this.#messages.release();
+      this.#messages.release(this.#now());
       this.#messageAlarm.set(this.#messages.deadline());
       this.#trafficAlarm.set(this.#traffic.deadline());
     }
@@ -335,18 +353,16 @@ class OverlayNode implements Overlay {
   }
 
   /** A message to this node itself does not leave it, and comes back only after the call that sent it. */
-  #transmit(to: Address, body: Uint8Array, form: Form): void {
+  #transmit(to: Address, body: Uint8Array): void {
     if (!this.#running) return;
     if (subnetOf(to) !== this.#identity.subnet) {
-      const kind = form === 'bundle' ? plaintextKind.bundle : plaintextKind.message;
-      this.#traffic.send(to, kind, body, this.#now());
+      this.#traffic.send(to, plaintextKind.message, body, this.#now());
       return;
     }
     const { publicKey: key, address } = this.#identity;
     this.#env.clock.soon(() => {
       if (!this.#running) return;
-      if (form === 'bundle') this.#messages.bundle({ key, address }, to, body, this.#now());
-      else this.#messages.packet({ key, address }, to, body, this.#now());
+      this.#messages.messagePacket({ key, address }, to, body, this.#now());
       this.#messageAlarm.set(this.#messages.deadline());
     });
   }

@@ -11,8 +11,8 @@ import {
 
 export type Kind = (typeof plaintextKind)[keyof typeof plaintextKind];
 
-/** The longest body that a packet of ours carries, a large bundle; what others get is at most 1,400 bytes. */
-const maxBodyBytes = 16_384;
+/** The longest body that a data packet can carry; messages and stock keep to 1,400 bytes. */
+const maxBodyBytes = 65_503;
 
 /** Nonces drawn at a time: one call for random bytes costs as much as half a cipher. */
 const noncesAtOnce = 128;
@@ -28,13 +28,23 @@ export class Sealer {
     this.#random = random;
   }
 
-  seal(key: SharedKey, kind: Kind, source: Address, destination: Address, body: Uint8Array): DataFrame {
-    assert(body.length <= maxBodyBytes, `a packet of ${body.length} bytes, wanted at most ${maxBodyBytes}`);
+  /** The body is `body` and then `tail`. */
+  seal(
+    key: SharedKey,
+    kind: Kind,
+    source: Address,
+    destination: Address,
+    body: Uint8Array,
+    tail: Uint8Array | null = null,
+  ): DataFrame {
+    const tailBytes = tail?.length ?? 0;
+    const bodyBytes = body.length + tailBytes;
+    assert(bodyBytes <= maxBodyBytes, `a packet of ${bodyBytes} bytes, wanted at most ${maxBodyBytes}`);
     const plain = this.#scratch.subarray(0, plaintextHeaderBytes + body.length);
     plain.writeUInt32BE(0x0100_0000 + kind * 0x1_0000, 0);
     plain.set(body, plaintextHeaderBytes);
-    const bytes = startDataFrame(source, destination, originHopLimit, plain.length + sealOverheadBytes);
-    sealInto(key, this.#nonce(), plain, bytes, dataHeaderBytes);
+    const bytes = startDataFrame(source, destination, originHopLimit, plain.length + tailBytes + sealOverheadBytes);
+    sealInto(key, this.#nonce(), plain, bytes, dataHeaderBytes, tail);
     return new DataFrame(bytes);
   }
 

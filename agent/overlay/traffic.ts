@@ -28,7 +28,7 @@ export interface Ways {
 /** What comes out of opened packets. */
 export interface Deliveries {
   message(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
-  bundle(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
+  path(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
   icmp(from: PublicKey, icmp: Icmp): void;
 }
 
@@ -74,7 +74,14 @@ export class Traffic {
   }
 
   /** Seals and sends; the frame waits if there is no route. What cannot be sealed yet is dropped: messages resend. */
-  send(to: Address, kind: Kind, body: Uint8Array, now: Instant, source: Address = this.#identity.address): void {
+  send(
+    to: Address,
+    kind: Kind,
+    body: Uint8Array,
+    now: Instant,
+    source: Address = this.#identity.address,
+    tail: Uint8Array | null = null,
+  ): void {
     const subnet = subnetOf(to);
     const key = this.#keys.named(subnet) ?? this.#ways.keyOf(subnet);
     if (key === undefined) {
@@ -84,7 +91,7 @@ export class Traffic {
     }
     const shared = this.#keys.sharedWith(key);
     if (shared === null) return this.#counts.add('dropped_key_low_order');
-    const frame = this.#sealer.seal(shared, kind, source, to, body);
+    const frame = this.#sealer.seal(shared, kind, source, to, body, tail);
     this.#counts.add('packets_sent');
     const hop = this.#ways.nextHop(subnet, now);
     if (hop === null) this.#ways.hold(subnet, frame);
@@ -156,8 +163,8 @@ export class Traffic {
     this.#counts.add('packets_received');
     if (opened.kind === plaintextKind.message) {
       this.#deliveries.message({ key, address: frame.source }, frame.destination, opened.body);
-    } else if (opened.kind === plaintextKind.bundle) {
-      this.#deliveries.bundle({ key, address: frame.source }, frame.destination, opened.body);
+    } else if (opened.kind === plaintextKind.path) {
+      this.#deliveries.path({ key, address: frame.source }, frame.destination, opened.body);
     } else if (opened.kind === plaintextKind.icmp) this.#icmp(key, opened.body);
     else this.#counts.add('dropped_kind');
     return true;

@@ -16,6 +16,8 @@ export interface OverlayOptions {
   readonly proxy?: ProxyServer | null;
   /** Look for neighbours by link-local multicast: on every interface, or on those named. Default: false. */
   readonly discovery?: boolean | readonly string[];
+  /** False: everything goes in messages as stock knows them, also to nodes of ours. Default: true. */
+  readonly betterPath?: boolean;
   /** Carry packets between others. */
   readonly transit: boolean;
   /** Asked at INIT, before a byte is reserved. False: dropped without a word (as stock does), counted. */
@@ -60,6 +62,11 @@ export interface OutgoingMessage {
   readonly replyTo: MessageId | null;
   /** Given up after this long; null: 5 minutes as stock. */
   readonly deadlineMs: number | null;
+  /**
+   * Nobody waits for `received`: its acknowledgement may wait for company, so that a conversation costs fewer packets.
+   * Default: false.
+   */
+  readonly isPatient?: boolean;
   /** Called on every change of state; `received` (DONE+ACK), `read`, `aborted` are final or nearly so. */
   readonly changed?: (state: MessageState) => void;
 }

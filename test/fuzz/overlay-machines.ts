@@ -64,7 +64,6 @@ function receive(bytes: Uint8Array): void {
     { maxMessageBytes: 1 << 20, halfOpenBytes: 1 << 20, halfOpenPerSender: 8 },
     {
       transmit: () => {},
-      gathering: () => {},
       hasRoom: () => true,
       received: (message): void => machine.markRead(message.id, instant(0)),
       admit: () => true,
@@ -77,7 +76,6 @@ function receive(bytes: Uint8Array): void {
   let taken = 0;
   for (const packet of piecesOf(bytes)) {
     machine.packet(stranger, address, packet, instant(now));
-    machine.bundle(stranger, address, packet, instant(now));
     taken += packet.length;
     const held = machine.counters['half_open_bytes'] ?? 0;
     assert(held <= 64 * 1024 + 8 * taken, `${held} bytes held of ${taken} received`);

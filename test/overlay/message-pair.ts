@@ -2,10 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Address, Instant, PublicKey } from '#kernel';
 import type { AnnouncedMessage, MessageId, MessageState, OutgoingMessage, ReceivedMessage } from '#overlay';
 import { type Chance, simulatedRandom, type World } from '#sim';
-import { eachInBundle } from '../../agent/overlay/message/bundle.ts';
 import { MessageMachine } from '../../agent/overlay/message/machine.ts';
 import type { MessageOptions } from '../../agent/overlay/message/options.ts';
-import type { Form } from '../../agent/overlay/message/sink.ts';
 
 /** What the path between two nodes does to a packet. */
 export interface Weather {
@@ -39,12 +37,8 @@ export class Station {
   /** Null: nothing to wait for before the acknowledgement. */
   store: (message: ReceivedMessage) => Promise<boolean> | null = () => null;
   onReceived: (message: ReceivedMessage) => void = () => undefined;
-  /** Sees every message packet before the weather, those of a bundle one by one; false: it is lost, with its bundle. */
-  passes: (body: Buffer, form: Form) => boolean = () => true;
-  /** Longer packets get lost on the way, and are counted. */
-  longestBytes = Number.POSITIVE_INFINITY;
-  tooLong = 0;
-  /** Sent, a bundle as one. */
+  /** Sees every packet before the weather; false: it is lost. */
+  passes: (body: Buffer) => boolean = () => true;
   packets = 0;
   #far: Station | null = null;
   #isGathering = false;
@@ -96,9 +90,8 @@ export class Station {
     this.settle();
   }
 
-  hears(from: { readonly key: PublicKey; readonly address: Address }, body: Uint8Array, form: Form = 'packet'): void {
-    if (form === 'bundle') this.machine.bundle(from, this.address, body, this.now);
-    else this.machine.packet(from, this.address, body, this.now);
+  hears(from: { readonly key: PublicKey; readonly address: Address }, body: Uint8Array): void {
+    this.machine.packet(from, this.address, body, this.now);
     this.settle();
   }
 
@@ -111,7 +104,6 @@ export class Station {
   /** Plans the next tick; after every call into the machine. */
   settle(): void {
     if (this.#isGathering) return;
-    this.machine.flush();
     this.#wake?.cancel();
     this.#wake = null;
     const at = this.machine.deadline();
@@ -124,8 +116,7 @@ export class Station {
 
   #born(): MessageMachine {
     const sink = {
-      transmit: (_to: Address, body: Uint8Array, form: Form) => this.#transmit(Buffer.from(body), form),
-      gathering: () => undefined,
+      transmit: (_to: Address, body: Uint8Array) => this.#transmit(Buffer.from(body)),
       hasRoom: () => true,
       store: (message: ReceivedMessage) => this.store(message),
       received: (message: ReceivedMessage) => {
@@ -137,26 +128,13 @@ export class Station {
     return new MessageMachine(this.#options, sink, simulatedRandom(this.#chance.fork()));
   }
 
-  #passes(body: Buffer, form: Form): boolean {
-    if (form === 'packet') return this.passes(body, form);
-    let passes = true;
-    eachInBundle(body, (packet) => {
-      if (!this.passes(packet, form)) passes = false;
-    });
-    return passes;
-  }
-
-  #transmit(body: Buffer, form: Form): void {
+  #transmit(body: Buffer): void {
     this.packets++;
     const { loss, twice, delayMs, jitterMs } = this.#weather;
-    if (body.length > this.longestBytes) {
-      this.tooLong++;
-      return;
-    }
-    if (!this.#passes(body, form) || this.#chance.hits(loss)) return;
+    if (!this.passes(body) || this.#chance.hits(loss)) return;
     const copies = this.#chance.hits(twice) ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      this.#world.plan(delayMs + this.#chance.fraction() * jitterMs, () => this.#far?.hears(this, body, form));
+      this.#world.plan(delayMs + this.#chance.fraction() * jitterMs, () => this.#far?.hears(this, body));
     }
   }
 }

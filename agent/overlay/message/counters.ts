@@ -22,7 +22,6 @@ export interface MessageCounters {
   chunks_refused: number;
   dones_refused: number;
   packets_malformed: number;
-  bundles_received: number;
   packets_unmatched: number;
 }
 
@@ -49,6 +48,5 @@ export const newCounters = (): MessageCounters => ({
   chunks_refused: 0,
   dones_refused: 0,
   packets_malformed: 0,
-  bundles_received: 0,
   packets_unmatched: 0,
 });

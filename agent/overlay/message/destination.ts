@@ -29,13 +29,6 @@ export class Destination<M> {
   /** The message whose DONE was repeated to learn `reacks`. */
   askedWith: M | null = null;
   askedAt: Instant = instant(0);
-  /** Bytes of a bundle that goes there; 0: alone, as the far side has not shown that it takes bundles since the last silence. */
-  bundleBytes = 0;
-  /** When it is asked next, with a bundle that wants an answer. */
-  askBundlesAt: Instant = instant(0);
-  /** The message whose DONE was repeated in a large bundle: an answer says that the path carries those. */
-  askedLargeWith: M | null = null;
-  askLargeAt: Instant = instant(0);
   /** The one packet whose round trip is being measured: sent once, not yet answered. */
   timedMessage: M | null = null;
   timedStep = 0;
@@ -61,13 +54,6 @@ export class Destination<M> {
 
   aheadWorked(): void {
     this.#aheadFailures = 0;
-  }
-
-  /** Asked again at once whether it takes them. */
-  forgetBundles(now: Instant): void {
-    this.bundleBytes = 0;
-    this.askBundlesAt = now;
-    this.askedLargeWith = null;
   }
 
   /** A wait in vain: the window shrinks, at most once a wait however many messages share it. */

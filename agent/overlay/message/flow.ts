@@ -3,7 +3,7 @@ import { instant, never } from '#kernel';
 import type { MessageCounters } from './counters.ts';
 import type { Destination } from './destination.ts';
 import type { Outgoing } from './outgoing.ts';
-import type { Post } from './post.ts';
+import type { MessageSink } from './sink.ts';
 import { Window } from './window.ts';
 import { chunkHeaderBytes, chunkPacket, doneBytes, donePacket, headerBytes, initPacket } from './wire.ts';
 
@@ -18,15 +18,15 @@ const stepNone = -3;
  */
 export class Flow {
   readonly #activeLimit: number;
-  readonly #post: Post;
+  readonly #sink: MessageSink;
   readonly #random: Random;
   readonly #counters: MessageCounters;
   /** The earliest instant at which some message wants to be looked at, or earlier. */
   wakeAt: Instant = never;
 
-  constructor(activeLimit: number, post: Post, random: Random, counters: MessageCounters) {
+  constructor(activeLimit: number, sink: MessageSink, random: Random, counters: MessageCounters) {
     this.#activeLimit = activeLimit;
-    this.#post = post;
+    this.#sink = sink;
     this.#random = random;
     this.#counters = counters;
   }
@@ -56,7 +56,7 @@ export class Flow {
 
   /** Nothing needs to tell when there is room again: what is under way is answered or missed, and both come back here. */
   #hasRoom({ subnet, window }: Destination<Outgoing>): boolean {
-    return window.usedBytes < Window.unaskedBytes || this.#post.hasRoom(subnet);
+    return window.usedBytes < Window.unaskedBytes || this.#sink.hasRoom(subnet);
   }
 
   #begin(destination: Destination<Outgoing>): void {
@@ -91,7 +91,7 @@ export class Flow {
       message.retryAt = this.retryAt(message, now);
       this.wakeBy(message.retryAt);
     }
-    this.#post.send(message.to, packet, destination.bundleBytes);
+    this.#sink.transmit(message.to, packet);
   }
 
   #packet(message: Outgoing, step: number): Buffer {

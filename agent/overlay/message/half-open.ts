@@ -2,12 +2,22 @@ import type { Instant, PublicKey } from '#kernel';
 import { instant, never } from '#kernel';
 import type { MessageId } from '../types.ts';
 import type { MessageCounters } from './counters.ts';
-import { type Incoming, incomingCostBytes } from './incoming.ts';
 import type { MessageOptions } from './options.ts';
+
+/** What one incoming message costs beside its bytes, roughly. */
+const messageCostBytes = 512;
+
+/** An incoming message that is not complete, in whatever form it comes. */
+export interface Held {
+  readonly id: MessageId;
+  readonly from: PublicKey;
+  readonly lengthBytes: number;
+  touchedAt: Instant;
+}
 
 /** What one sender has open here. */
 class Shelf {
-  readonly messages = new Map<MessageId, { readonly message: Incoming; bytes: number }>();
+  readonly messages = new Map<MessageId, { readonly message: Held; bytes: number }>();
   announcedBytes = 0;
   heldBytes = 0;
   /** Nothing here can be evicted before. */
@@ -40,26 +50,26 @@ export class HalfOpen {
     return this.#heldBytes;
   }
 
-  get(from: PublicKey, id: MessageId): Incoming | undefined {
+  get(from: PublicKey, id: MessageId): Held | undefined {
     return this.#shelves.get(from)?.messages.get(id)?.message;
   }
 
   /** False: no room. Replaces a message of the same id. */
-  open(message: Incoming, now: Instant): boolean {
+  open(message: Held, now: Instant): boolean {
     if (this.remove(message.from, message.id)) this.#counters.half_open_replaced++;
     const shelf = this.#shelves.get(message.from) ?? new Shelf();
-    if (!this.#makeRoomOnShelf(shelf, message, now) || !this.#makeRoom(shelf, incomingCostBytes, 1, now)) return false;
+    if (!this.#makeRoomOnShelf(shelf, message, now) || !this.#makeRoom(shelf, messageCostBytes, 1, now)) return false;
     this.#shelves.set(message.from, shelf);
     shelf.messages.set(message.id, { message, bytes: 0 });
     shelf.announcedBytes += message.lengthBytes;
     this.#count++;
-    this.#hold(shelf, message, incomingCostBytes);
+    this.#hold(shelf, message, messageCostBytes);
     this.#sweepAt = instant(Math.min(this.#sweepAt, now + this.#options.forgetAfterMs));
     return true;
   }
 
   /** Accounts for bytes that `message` is about to hold (or, negative, no longer holds). False: no room. */
-  reserve(message: Incoming, bytes: number, now: Instant): boolean {
+  reserve(message: Held, bytes: number, now: Instant): boolean {
     const shelf = this.#shelves.get(message.from);
     if (shelf === undefined) return false;
     if (bytes > 0 && !this.#makeRoom(shelf, bytes, 0, now)) return false;
@@ -102,7 +112,7 @@ export class HalfOpen {
     return this.#count === 0 ? never : this.#sweepAt;
   }
 
-  #makeRoomOnShelf(shelf: Shelf, message: Incoming, now: Instant): boolean {
+  #makeRoomOnShelf(shelf: Shelf, message: Held, now: Instant): boolean {
     const { halfOpenPerSender, maxMessageBytes } = this.#options;
     while (
       shelf.messages.size >= halfOpenPerSender ||
@@ -132,7 +142,7 @@ export class HalfOpen {
 
   #evictFrom(shelf: Shelf, now: Instant): boolean {
     if (now < shelf.fullUntil) return false;
-    let oldest: Incoming | undefined;
+    let oldest: Held | undefined;
     for (const { message } of shelf.messages.values()) {
       if (oldest === undefined || message.touchedAt < oldest.touchedAt) oldest = message;
     }
@@ -147,7 +157,7 @@ export class HalfOpen {
     return true;
   }
 
-  #hold(shelf: Shelf, message: Incoming, bytes: number): boolean {
+  #hold(shelf: Shelf, message: Held, bytes: number): boolean {
     const entry = shelf.messages.get(message.id);
     if (entry === undefined) return false;
     entry.bytes += bytes;

@@ -3,8 +3,6 @@ import type { Address, Instant, PublicKey } from '#kernel';
 import type { MessageId } from '../types.ts';
 import { hashStepBytes, RunningHash } from './running-hash.ts';
 
-/** What one incoming message costs beside its bytes, roughly. */
-export const incomingCostBytes = 512;
 const earlyCostBytes = 128;
 /** Chunks that may wait behind a hole. */
 const earlyLimit = 1024;

@@ -2,12 +2,11 @@ import { subnetOf } from '#crypto';
 import type { Address, Instant, Random, Subnet } from '#kernel';
 import { bufferOver, instant } from '#kernel';
 import type { MessageId, MessageStatus, OutgoingMessage } from '../types.ts';
-import { eachInBundle } from './bundle.ts';
-import { type MessageCounters, newCounters } from './counters.ts';
+import type { MessageCounters } from './counters.ts';
 import { defaultOptions, type MessageOptions } from './options.ts';
-import { Post } from './post.ts';
 import { Receiver } from './receiver.ts';
-import { Sender } from './sender.ts';
+import { type Begun, Sender } from './sender.ts';
+import { Shared } from './shared.ts';
 import type { MessageSink, Origin } from './sink.ts';
 import { flag, flagsOf, headerBytes, idOf, type Kind, kindOf } from './wire.ts';
 
@@ -18,17 +17,19 @@ import { flag, flagsOf, headerBytes, idOf, type Kind, kindOf } from './wire.ts';
 export class MessageMachine {
   readonly #sender: Sender;
   readonly #receiver: Receiver;
-  readonly #post: Post;
-  readonly #answerBundleBytes: number;
-  readonly #counters: MessageCounters = newCounters();
+  readonly #sink: MessageSink;
+  readonly #shared: Shared;
+  readonly #counters: MessageCounters;
   #now: Instant = instant(0);
 
-  constructor(options: Partial<MessageOptions>, sink: MessageSink, random: Random) {
+  constructor(options: Partial<MessageOptions>, sink: MessageSink, random: Random, shared?: Shared) {
     const all = { ...defaultOptions, ...options };
-    this.#post = new Post(sink);
-    this.#answerBundleBytes = all.bundleBytes;
-    this.#sender = new Sender(all, this.#post, random, this.#counters);
-    this.#receiver = new Receiver(all, sink, this.#post, this.#counters, (message) => {
+    this.#sink = sink;
+    this.#shared = shared ?? new Shared(all);
+    const { counters, load } = this.#shared;
+    this.#counters = counters;
+    this.#sender = new Sender(all, sink, random, counters, load);
+    this.#receiver = new Receiver(all, sink, this.#shared, (message) => {
       if (message.isReply) this.#sender.received(message.id, subnetOf(message.fromAddress), this.#now);
       sink.received(message);
     });
@@ -42,6 +43,20 @@ export class MessageMachine {
     return this.#sender.send(message, to, now);
   }
 
+  /** The same under a given id; room for it has been found. */
+  sendAs(id: MessageId, message: OutgoingMessage, to: Address, now: Instant): void {
+    this.#sender.sendAs(id, message, to, now);
+  }
+
+  /** A message that began in another form goes on in this one. */
+  resume(begun: Begun, now: Instant): void {
+    this.#sender.resume(begun, now);
+  }
+
+  isUnfinished(id: MessageId): boolean {
+    return this.#sender.outbox.isUnfinished(id);
+  }
+
   /** Gives up and tells the far side. Nothing happens to a finished message. */
   abort(id: MessageId, now: Instant): void {
     this.#sender.abort(id, now);
@@ -50,6 +65,19 @@ export class MessageMachine {
   /** An application took this received message: sends READ, once. */
   markRead(id: MessageId, _now: Instant, from?: Address): void {
     this.#receiver.markRead(id, from);
+  }
+
+  sendRead(id: MessageId, to: Address): void {
+    this.#receiver.sendRead(id, to);
+  }
+
+  /** An application at the far side has taken it, or answered it: so it arrived. */
+  read(id: MessageId, from: Subnet, now: Instant): void {
+    this.#sender.read(id, from, now);
+  }
+
+  answered(id: MessageId, from: Subnet, now: Instant): void {
+    this.#sender.received(id, from, now);
   }
 
   status(id: MessageId, now: Instant): MessageStatus | undefined {
@@ -71,35 +99,16 @@ export class MessageMachine {
     else this.#request(kind, id, flags, from, toAddress, packet, now);
   }
 
-  /** One opened bundle, which is message packets of one sender: what they say and ask is answered in bundles. */
-  bundle(from: Origin, toAddress: Address, body: Uint8Array, now: Instant): void {
-    this.#counters.bundles_received++;
-    this.#sender.bundleReceived(subnetOf(from.address));
-    this.#receiver.answerBundleBytes = this.#answerBundleBytes;
-    const isWhole = eachInBundle(bufferOver(body), (packet) => {
-      if (!isPadding(packet)) this.packet(from, toAddress, packet, now);
-    });
-    this.#receiver.answerBundleBytes = 0;
-    if (!isWhole) this.#counters.packets_malformed++;
-  }
-
-  /** Sends what has been gathered; soon after the sink's `gathering`. */
-  flush(): void {
-    this.#post.flush();
-  }
-
   /**
    * Between `hold` and `release` answers are gathered, so that a message whose packets all came in one read is answered
    * once. For the node to put around a batch of packets.
    */
   hold(): void {
     this.#receiver.hold();
-    this.#post.hold();
   }
 
   release(): void {
     this.#receiver.release();
-    this.#post.release();
   }
 
   /** A route to that subnet has come back: what had been waiting in vain is sent now. */
@@ -125,12 +134,16 @@ export class MessageMachine {
   get counters(): Readonly<Record<string, number>> {
     return {
       ...this.#counters,
-      outbox_messages: this.#sender.outbox.count,
-      outbox_bytes: this.#sender.outbox.bytes,
-      half_open_messages: this.#receiver.halfOpen.count,
-      half_open_bytes: this.#receiver.halfOpen.heldBytes,
-      remembered_ids: this.#receiver.remembered.count,
+      outbox_messages: this.#shared.load.count,
+      outbox_bytes: this.#shared.load.bytes,
+      half_open_messages: this.#shared.halfOpen.count,
+      half_open_bytes: this.#shared.halfOpen.heldBytes,
+      remembered_ids: this.#shared.remembered.count,
     };
+  }
+
+  #read(id: MessageId, from: Origin, now: Instant): void {
+    if (!this.#sender.read(id, subnetOf(from.address), now)) this.#sink.read?.(id, from);
   }
 
   #answer(kind: Kind, id: MessageId, from: Subnet, packet: Buffer, now: Instant): void {
@@ -153,9 +166,7 @@ export class MessageMachine {
     if (kind === 'chunk') receiver.chunk(from, id, packet, now);
     else if (kind === 'init') receiver.init(from, toAddress, id, flags, packet, now);
     else if (kind === 'done') receiver.done(from, id, packet);
-    else if (kind === 'read') this.#sender.read(id, subnetOf(from.address), now);
+    else if (kind === 'read') this.#read(id, from, now);
     else receiver.aborted(from, id);
   }
 }
-
-const isPadding = (packet: Buffer): boolean => packet.length >= headerBytes && flagsOf(packet) === 0;

@@ -11,10 +11,6 @@ export interface MessageOptions {
   readonly deadlineMs: Duration;
   /** Send chunks, and DONE where that is safe, ahead of the answers. False: one step after the other, as stock does. */
   readonly sendAhead: boolean;
-  /** Bytes of a bundle at the most; 0: no bundles. */
-  readonly bundleBytes: number;
-  /** The same where the path has been seen to carry so much. */
-  readonly largeBundleBytes: number;
 
   /** Unfinished messages of ours; beyond it `send` returns null. */
   readonly outboxCount: number;
@@ -49,8 +45,6 @@ export const defaultOptions: MessageOptions = {
   maxMessageBytes: 64 * mebibyte,
   deadlineMs: minutes(5),
   sendAhead: true,
-  bundleBytes: 1400,
-  largeBundleBytes: 16_384,
   outboxCount: 4096,
   outboxBytes: 128 * mebibyte,
   finishedCount: 2048,

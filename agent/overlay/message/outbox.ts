@@ -2,27 +2,24 @@ import type { Instant } from '#kernel';
 import type { MessageId } from '../types.ts';
 import { Fifo } from './fifo.ts';
 import type { MessageOptions } from './options.ts';
-import type { Outgoing } from './outgoing.ts';
+import type { Load } from './shared.ts';
 
-/** Messages of ours: the unfinished, bounded in count and bytes, and the latest of the finished, without payload. */
-export class Outbox {
+/** Messages of ours: the unfinished, bounded in number and bytes, and the latest of the finished, without payload. */
+export class Outbox<M extends { readonly id: MessageId; readonly lengthBytes: number }> {
   readonly #options: MessageOptions;
-  readonly #unfinished = new Map<MessageId, Outgoing>();
-  readonly #finished = new Map<MessageId, Outgoing>();
+  readonly #load: Load;
+  readonly #unfinished = new Map<MessageId, M>();
+  readonly #finished = new Map<MessageId, M>();
   /** In the order in which they were finished; an id that was used again stands here twice. */
-  readonly #order = new Fifo<{ readonly message: Outgoing; readonly at: Instant }>();
-  #bytes = 0;
+  readonly #order = new Fifo<{ readonly message: M; readonly at: Instant }>();
 
-  constructor(options: MessageOptions) {
+  constructor(options: MessageOptions, load: Load) {
     this.#options = options;
+    this.#load = load;
   }
 
   get count(): number {
     return this.#unfinished.size;
-  }
-
-  get bytes(): number {
-    return this.#bytes;
   }
 
   get finishedCount(): number {
@@ -31,33 +28,39 @@ export class Outbox {
 
   /** An id is under way once at a time: the second reply to one message waits for the first. */
   hasRoom(id: MessageId, lengthBytes: number): boolean {
-    return (
-      this.#unfinished.size < this.#options.outboxCount &&
-      (this.#unfinished.size === 0 || this.#bytes + lengthBytes <= this.#options.outboxBytes) &&
-      !this.#unfinished.has(id)
-    );
+    return this.#load.hasRoom(lengthBytes) && !this.#unfinished.has(id);
   }
 
-  add(message: Outgoing): void {
+  add(message: M): void {
     this.#finished.delete(message.id);
     this.#unfinished.set(message.id, message);
-    this.#bytes += message.lengthBytes;
+    this.#load.take(message.lengthBytes);
   }
 
-  get(id: MessageId): Outgoing | undefined {
+  isUnfinished(id: MessageId): boolean {
+    return this.#unfinished.has(id);
+  }
+
+  get(id: MessageId): M | undefined {
     return this.#unfinished.get(id) ?? this.#finished.get(id);
   }
 
-  unfinished(): IterableIterator<Outgoing> {
+  unfinished(): IterableIterator<M> {
     return this.#unfinished.values();
   }
 
-  finish(message: Outgoing, now: Instant): void {
-    if (!this.#unfinished.delete(message.id)) return;
-    this.#bytes -= message.lengthBytes;
+  finish(message: M, now: Instant): void {
+    if (!this.remove(message)) return;
     this.#finished.set(message.id, message);
     this.#order.push({ message, at: now });
     this.#forgetOld(now);
+  }
+
+  /** It is somebody else's now. */
+  remove(message: M): boolean {
+    if (!this.#unfinished.delete(message.id)) return false;
+    this.#load.giveBack(message.lengthBytes);
+    return true;
   }
 
   #forgetOld(now: Instant): void {

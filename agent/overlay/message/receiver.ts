@@ -1,13 +1,13 @@
 import type { Address, Instant } from '#kernel';
 import type { MessageId, ReceivedMessage } from '../types.ts';
 import type { MessageCounters } from './counters.ts';
-import { HalfOpen } from './half-open.ts';
+import type { HalfOpen } from './half-open.ts';
 import { Incoming } from './incoming.ts';
 import type { MessageOptions } from './options.ts';
-import type { Post } from './post.ts';
-import { Remembered } from './remembered.ts';
+import type { Remembered } from './remembered.ts';
+import type { Shared } from './shared.ts';
 import type { MessageSink, Origin } from './sink.ts';
-import { Unread } from './unread.ts';
+import type { Unread } from './unread.ts';
 import {
   ackPacket,
   barePacket,
@@ -26,7 +26,6 @@ interface HeldAck {
   readonly to: Address;
   readonly body: Buffer;
   readonly length: number;
-  readonly bundleBytes: number;
   readonly message: Incoming;
 }
 
@@ -41,40 +40,27 @@ const heldLimit = 256;
 export class Receiver {
   readonly #options: MessageOptions;
   readonly #sink: MessageSink;
-  readonly #post: Post;
   readonly #counters: MessageCounters;
   readonly #halfOpen: HalfOpen;
   readonly #remembered: Remembered;
   readonly #unread: Unread;
   readonly #completed: (message: ReceivedMessage) => void;
-  /** What comes in a bundle is answered in one. */
-  answerBundleBytes = 0;
   #isHolding = false;
   #held: HeldAck[] = [];
 
   constructor(
     options: MessageOptions,
     sink: MessageSink,
-    post: Post,
-    counters: MessageCounters,
+    shared: Shared,
     completed: (message: ReceivedMessage) => void,
   ) {
     this.#options = options;
     this.#sink = sink;
-    this.#post = post;
-    this.#counters = counters;
-    this.#halfOpen = new HalfOpen(options, counters);
-    this.#remembered = new Remembered(options);
-    this.#unread = new Unread(options.unreadCount);
+    this.#counters = shared.counters;
+    this.#halfOpen = shared.halfOpen;
+    this.#remembered = shared.remembered;
+    this.#unread = shared.unread;
     this.#completed = completed;
-  }
-
-  get halfOpen(): HalfOpen {
-    return this.#halfOpen;
-  }
-
-  get remembered(): Remembered {
-    return this.#remembered;
   }
 
   init(from: Origin, toAddress: Address, id: MessageId, flags: number, body: Buffer, now: Instant): void {
@@ -101,7 +87,7 @@ export class Receiver {
       this.#counters.packets_malformed++;
       return;
     }
-    const message = this.#halfOpen.get(from.key, id);
+    const message = this.#open(from, id);
     if (message === undefined) {
       this.#strayChunk(from, id, body);
       return;
@@ -116,12 +102,14 @@ export class Receiver {
       return;
     }
     const done = body.toString('latin1', headerBytes, headerBytes + doneBytes);
-    const message = this.#halfOpen.get(from.key, id);
-    if (message !== undefined && isRight(message, body)) {
+    const message = this.#open(from, id);
+    const wasDelivered = message !== undefined && this.#remembered.has(from.key, id, message.isReply);
+    if (message !== undefined && !wasDelivered && isRight(message, body)) {
       this.#complete(message, from, body, done);
       return;
     }
     if (this.#remembered.hasDone(from.key, id, done)) {
+      if (wasDelivered) this.#halfOpen.remove(from.key, id);
       this.#counters.duplicates_refused++;
       this.#answer(from.address, body, headerBytes + doneBytes);
     } else this.#counters.dones_refused++;
@@ -134,7 +122,11 @@ export class Receiver {
   /** Tells the sender that an application has taken the message; once. `from`: for one that came before a restart. */
   markRead(id: MessageId, from?: Address): void {
     const to = this.#unread.take(id) ?? from;
-    if (to !== undefined) this.#post.send(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read), 0);
+    if (to !== undefined) this.sendRead(id, to);
+  }
+
+  sendRead(id: MessageId, to: Address): void {
+    this.#sink.transmit(to, barePacket({ idBytes: Buffer.from(id, 'hex') }, flag.read));
   }
 
   /** From now on answers wait for `release`, and those of a message that is complete by then are left out but for DONE's. */
@@ -153,6 +145,11 @@ export class Receiver {
 
   deadline(): Instant {
     return this.#halfOpen.deadline();
+  }
+
+  #open(from: Origin, id: MessageId): Incoming | undefined {
+    const held = this.#halfOpen.get(from.key, id);
+    return held instanceof Incoming ? held : undefined;
   }
 
   #isAdmitted(from: Origin, { lengthBytes, topic }: Init, isReply: boolean): boolean {
@@ -226,20 +223,20 @@ export class Receiver {
       this.#answer(to, body, length);
       return;
     }
-    this.#held.push({ to, body, length, bundleBytes: this.answerBundleBytes, message });
+    this.#held.push({ to, body, length, message });
     if (this.#held.length >= heldLimit) this.#flush();
   }
 
   #flush(): void {
     const held = this.#held;
     this.#held = [];
-    for (const { to, body, length, bundleBytes, message } of held) {
-      if (!message.isComplete) this.#post.send(to, ackPacket(body, length), bundleBytes);
+    for (const { to, body, length, message } of held) {
+      if (!message.isComplete) this.#answer(to, body, length);
     }
   }
 
   #answer(to: Address, body: Buffer, length: number): void {
-    this.#post.send(to, ackPacket(body, length), this.answerBundleBytes);
+    this.#sink.transmit(to, ackPacket(body, length));
   }
 }
 

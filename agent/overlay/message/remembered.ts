@@ -2,6 +2,12 @@ import type { PublicKey } from '#kernel';
 import type { MessageId } from '../types.ts';
 import type { MessageOptions } from './options.ts';
 
+/**
+ * Stands for the DONE of a message that came on the better path, which hashes nothing: its id was drawn for it alone. Not
+ * for a reply, whose id is that of what it answers.
+ */
+export const anyDone = '';
+
 /** The completed ids of one sender in two generations: when the young one is full it becomes the old one. */
 class Generations {
   young = new Map<string, string>();
@@ -54,9 +60,10 @@ export class Remembered {
     return this.has(from, id, false) || this.has(from, id, true);
   }
 
-  /** True when exactly this DONE has completed the message (or the reply) of that id. */
+  /** True when exactly this DONE has completed the message (or the reply) of that id, or any would have. */
   hasDone(from: PublicKey, id: MessageId, done: string): boolean {
-    return this.#find(from, keyOf(id, false)) === done || this.#find(from, keyOf(id, true)) === done;
+    const known = this.#find(from, keyOf(id, false));
+    return known === done || known === anyDone || this.#find(from, keyOf(id, true)) === done;
   }
 
   #find(from: PublicKey, key: string): string | undefined {

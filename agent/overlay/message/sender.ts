@@ -1,5 +1,5 @@
 import type { Address, Instant, Random, Subnet } from '#kernel';
-import { AgentError, after, instant, milliseconds, never } from '#kernel';
+import { after, instant, milliseconds, never } from '#kernel';
 import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import type { MessageCounters } from './counters.ts';
 import { Destinations } from './destinations.ts';
@@ -8,7 +8,9 @@ import { Ids } from './ids.ts';
 import type { MessageOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import { Outgoing } from './outgoing.ts';
-import type { Post } from './post.ts';
+import { refuseBadInput } from './refuse.ts';
+import type { Load } from './shared.ts';
+import type { MessageSink } from './sink.ts';
 import {
   barePacket,
   chunkHeaderBytes,
@@ -18,7 +20,6 @@ import {
   flag,
   headerBytes,
   readLong,
-  topicLimitBytes,
 } from './wire.ts';
 
 /** Waits in vain before … */
@@ -27,8 +28,6 @@ const parkAfter = 3;
 const restartAfter = 4;
 /** A far side that did not answer a repeated DONE is asked again after this long. */
 const doubtAfter = milliseconds(600_000);
-/** A far side that does not take bundles, as far as is known, is asked again after this long. */
-const askBundlesAfter = milliseconds(10_000);
 
 /**
  * The sending half. A message is INIT, chunks, DONE; each is answered. Because links keep order, none of them waits for
@@ -42,30 +41,28 @@ const askBundlesAfter = milliseconds(10_000);
  * - silence after a DONE sent ahead: first DONE alone again (`asking`), then INIT;
  * - silence after all chunks are acked: DONE again, then with a chunk as a probe: if the chunk is answered and DONE is not,
  *   the far side has begun anew and gets all chunks again;
- * - a far side that answers repeated DONEs is asked with one in a bundle whether it takes those; any bundle from it says
- *   that it does; then with one in a large bundle whether the path carries those; at any silence all that is forgotten;
  * - INIT again after a DONE only where repeated DONEs are answered, so that a stock node never gets a message twice.
  */
 export class Sender {
   readonly #options: MessageOptions;
-  readonly #post: Post;
+  readonly #sink: MessageSink;
   readonly #counters: MessageCounters;
-  readonly #outbox: Outbox;
+  readonly #outbox: Outbox<Outgoing>;
   readonly #destinations: Destinations;
   readonly #flow: Flow;
   readonly #ids: Ids;
 
-  constructor(options: MessageOptions, post: Post, random: Random, counters: MessageCounters) {
+  constructor(options: MessageOptions, sink: MessageSink, random: Random, counters: MessageCounters, load: Load) {
     this.#options = options;
-    this.#post = post;
+    this.#sink = sink;
     this.#ids = new Ids(random);
     this.#counters = counters;
-    this.#outbox = new Outbox(options);
+    this.#outbox = new Outbox(options, load);
     this.#destinations = new Destinations(options.destinations);
-    this.#flow = new Flow(options.activePerDestination, post, random, counters);
+    this.#flow = new Flow(options.activePerDestination, sink, random, counters);
   }
 
-  get outbox(): Outbox {
+  get outbox(): Outbox<Outgoing> {
     return this.#outbox;
   }
 
@@ -77,17 +74,19 @@ export class Sender {
       this.#counters.messages_refused_outbox_full++;
       return null;
     }
-    const destination = this.#destinations.of(to);
-    const deadlineAt = after(now, milliseconds(message.deadlineMs ?? this.#options.deadlineMs));
-    const outgoing = new Outgoing(id, message, to, destination, now, deadlineAt);
-    outgoing.stepwise = !(this.#options.sendAhead && destination.takesAhead(now));
-    this.#outbox.add(outgoing);
-    this.#counters.messages_sent++;
-    destination.unfinishedCount++;
-    destination.waiting.push(outgoing);
-    this.#flow.wakeBy(deadlineAt);
-    this.#flow.pump(destination, now);
+    this.sendAs(id, message, to, now);
     return id;
+  }
+
+  /** The same under a given id; room for it has been found. */
+  sendAs(id: MessageId, message: OutgoingMessage, to: Address, now: Instant): void {
+    this.#counters.messages_sent++;
+    this.#begin({ id, message, to, createdAt: now, deadlineAt: this.#deadlineOf(message, now), state: 'pending' }, now);
+  }
+
+  /** A message that began in another form goes on in this one, from its beginning. */
+  resume(begun: Begun, now: Instant): void {
+    this.#begin(begun, now);
   }
 
   abort(id: MessageId, now: Instant): void {
@@ -130,10 +129,7 @@ export class Sender {
     const message = this.#answered(id, subnet);
     if (message === undefined) return;
     if (message.isFinished) {
-      if (message.doneWasAcked) {
-        message.destination.reacks = 'yes';
-        this.#reacked(message, now);
-      }
+      if (message.doneWasAcked) message.destination.reacks = 'yes';
       message.doneWasAcked = true;
       return;
     }
@@ -144,12 +140,14 @@ export class Sender {
     this.#finish(message, 'received', now);
   }
 
-  /** READ: an application has taken it, which says more than DONE+ACK and may come without it. */
-  read(id: MessageId, subnet: Subnet, now: Instant): void {
+  /** READ: an application has taken it, which says more than DONE+ACK and may come without it. False: it is not known here. */
+  read(id: MessageId, subnet: Subnet, now: Instant): boolean {
     const message = this.#answered(id, subnet);
-    if (message === undefined || message.state === 'aborted') return;
+    if (message === undefined) return false;
+    if (message.state === 'aborted') return true;
     this.received(id, subnet, now);
     if (message.state === 'received') message.become('read');
+    return true;
   }
 
   /** A reply that is complete says that the message arrived. */
@@ -173,13 +171,6 @@ export class Sender {
     this.tick(now);
   }
 
-  /** A bundle has come from there. */
-  bundleReceived(subnet: Subnet): void {
-    const destination = this.#destinations.known(subnet);
-    if (destination !== undefined)
-      destination.bundleBytes = Math.max(destination.bundleBytes, this.#options.bundleBytes);
-  }
-
   tick(now: Instant): void {
     if (now < this.#flow.wakeAt) return;
     this.#flow.wakeAt = never;
@@ -193,6 +184,22 @@ export class Sender {
   /** No later than the next thing to do; may be too early, never too late. */
   deadline(): Instant {
     return this.#outbox.count === 0 ? never : this.#flow.wakeAt;
+  }
+
+  #deadlineOf({ deadlineMs }: OutgoingMessage, now: Instant): Instant {
+    return after(now, milliseconds(deadlineMs ?? this.#options.deadlineMs));
+  }
+
+  #begin({ id, message, to, createdAt, deadlineAt, state }: Begun, now: Instant): void {
+    const destination = this.#destinations.of(to);
+    const outgoing = new Outgoing(id, message, to, destination, createdAt, deadlineAt);
+    outgoing.state = state;
+    outgoing.stepwise = !(this.#options.sendAhead && destination.takesAhead(now));
+    this.#outbox.add(outgoing);
+    destination.unfinishedCount++;
+    destination.waiting.push(outgoing);
+    this.#flow.wakeBy(deadlineAt);
+    this.#flow.pump(destination, now);
   }
 
   #answered(id: MessageId, subnet: Subnet): Outgoing | undefined {
@@ -243,8 +250,6 @@ export class Sender {
     message.retryAt = never;
     if (destination.timedMessage === message) destination.timedMessage = null;
     destination.silent(now);
-    if (destination.bundleBytes > this.#options.bundleBytes) destination.askLargeAt = after(now, askBundlesAfter);
-    destination.forgetBundles(now);
     message.initUnderWay = false;
     message.doneUnderWay = false;
     if (message.isOpen && !message.stepwise && chunks.acked === 0 && chunks.underWay > 0) destination.aheadFailed(now);
@@ -298,10 +303,7 @@ export class Sender {
   #learn(message: Outgoing, now: Instant): void {
     const { destination } = message;
     if (!this.#options.sendAhead) return;
-    if (destination.reacks === 'yes') {
-      this.#askForBundles(message, now);
-      return;
-    }
+    if (destination.reacks === 'yes') return;
     if (destination.askedWith !== null) {
       if (message.createdAt <= destination.askedAt) return;
       destination.askedWith = null;
@@ -312,34 +314,7 @@ export class Sender {
     destination.reacks = 'unknown';
     destination.askedWith = message;
     destination.askedAt = now;
-    this.#post.send(message.to, this.#done(message), 0);
-  }
-
-  #reacked(message: Outgoing, now: Instant): void {
-    const { destination } = message;
-    if (destination.askedLargeWith !== message) {
-      if (destination.bundleBytes === 0) this.#askForBundles(message, now);
-      return;
-    }
-    destination.askedLargeWith = null;
-    if (destination.bundleBytes > 0) destination.bundleBytes = this.#options.largeBundleBytes;
-  }
-
-  #askForBundles(message: Outgoing, now: Instant): void {
-    const { destination } = message;
-    const { bundleBytes, largeBundleBytes } = this.#options;
-    if (destination.bundleBytes === 0 && bundleBytes > 0 && now >= destination.askBundlesAt) {
-      destination.askBundlesAt = after(now, askBundlesAfter);
-      this.#post.send(message.to, this.#done(message), bundleBytes);
-    } else if (
-      destination.bundleBytes > 0 &&
-      destination.bundleBytes < largeBundleBytes &&
-      now >= destination.askLargeAt
-    ) {
-      destination.askLargeAt = after(now, doubtAfter);
-      destination.askedLargeWith = message;
-      this.#post.sendPadded(message.to, this.#done(message), largeBundleBytes);
-    }
+    this.#sink.transmit(message.to, this.#done(message));
   }
 
   #done(message: Outgoing): Buffer {
@@ -347,7 +322,7 @@ export class Sender {
   }
 
   #transmit(message: Outgoing, packet: Buffer): void {
-    this.#post.send(message.to, packet, message.destination.bundleBytes);
+    this.#sink.transmit(message.to, packet);
   }
 
   #giveUp(message: Outgoing, now: Instant): void {
@@ -374,25 +349,17 @@ export class Sender {
   }
 }
 
+/** A message of ours, before its first packet in this form. */
+export interface Begun {
+  readonly id: MessageId;
+  readonly message: OutgoingMessage;
+  readonly to: Address;
+  readonly createdAt: Instant;
+  readonly deadlineAt: Instant;
+  readonly state: MessageState;
+}
+
 function isOurDone(message: Outgoing, body: Buffer): boolean {
   if (body.length < headerBytes + doneBytes || readLong(body, headerBytes) !== message.chunks.count) return false;
   return body.subarray(headerBytes + 8, headerBytes + doneBytes).equals(message.hash());
-}
-
-function refuseBadInput(message: OutgoingMessage, limitBytes: number): void {
-  const { topic, payload } = message;
-  if (topic.length > topicLimitBytes) {
-    throw new AgentError(
-      'overlay/topic-too-long',
-      'reject',
-      `topic: ${topic.length} bytes, at most ${topicLimitBytes}`,
-    );
-  }
-  if (payload.length > limitBytes) {
-    throw new AgentError(
-      'overlay/message-too-long',
-      'reject',
-      `message: ${payload.length} bytes, at most ${limitBytes}`,
-    );
-  }
 }
