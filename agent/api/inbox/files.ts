@@ -38,7 +38,8 @@ export class InboxFiles {
     await this.#disk.syncDirectory(this.#directory.slice(0, this.#directory.lastIndexOf('/')));
     const names = (await this.#disk.list(this.#directory)).filter((name) => /^\d{16}$/.test(name));
     this.#next = 1 + Number(names.at(-1) ?? 0);
-    if (names.length > 0) await prepareBlake3().catch(() => undefined);
+    // Not awaited: it changes no result, and nothing simulated may wait for the real machine.
+    prepareBlake3().catch((error) => this.#log.warn('blake3-stays-portable', { cause: messageOf(error) }));
     const found: Kept[] = [];
     const seen = new Set<string>();
     for (const name of names) {
