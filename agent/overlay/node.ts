@@ -5,6 +5,7 @@ import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
 import { Exchange } from './exchange.ts';
 import { isPublicKey, Keys } from './keys.ts';
+import { type Discovery, startDiscovery } from './peer/discovery.ts';
 import type { Peer } from './peer/peer.ts';
 import { defaultPeersOptions, Peers } from './peer/peers.ts';
 import { RouterMachine } from './router/router.ts';
@@ -41,6 +42,8 @@ class OverlayNode implements Overlay {
   readonly #counts = new Counts();
   readonly #keys: Keys;
   readonly #peers: Peers;
+  readonly #routerId: RouterId;
+  #discovery: Discovery | null = null;
   readonly #router: RouterMachine;
   readonly #routerAlarm: Alarm;
   readonly #traffic: Traffic;
@@ -57,9 +60,9 @@ class OverlayNode implements Overlay {
     this.#identity = identity;
     this.#options = options;
     this.#keys = new Keys(identity);
-    const routerId = `${identity.publicKey}0000${hexOf(random.bytes(routerIdRandomBytes))}` as unknown as RouterId;
+    this.#routerId = `${identity.publicKey}0000${hexOf(random.bytes(routerIdRandomBytes))}` as unknown as RouterId;
     const routerOptions = { ...defaultRouterOptions, transit: options.transit };
-    this.#router = new RouterMachine(identity.subnet, routerId, routerOptions, now);
+    this.#router = new RouterMachine(identity.subnet, this.#routerId, routerOptions, now);
     this.#routerAlarm = new Alarm(clock, () => this.#route({ kind: 'timer' }));
     this.#traffic = this.#makeTraffic(now);
     this.#trafficAlarm = new Alarm(clock, (at) => {
@@ -94,6 +97,13 @@ class OverlayNode implements Overlay {
     this.#routerAlarm.set(this.#router.deadline());
     try {
       await this.#peers.start(this.#options.listen);
+      this.#discovery = startDiscovery(
+        this.#env,
+        this.#options.discovery ?? false,
+        this.#routerId,
+        this.#peers,
+        (what) => this.#counts.add(what),
+      );
     } catch (error) {
       await this.stop();
       throw error;
@@ -105,6 +115,7 @@ class OverlayNode implements Overlay {
     this.#messages.close(this.#now());
     this.#running = false;
     for (const alarm of [this.#routerAlarm, this.#trafficAlarm, this.#messageAlarm]) alarm.cancel();
+    await this.#discovery?.stop();
     await this.#peers.stop();
   }
 

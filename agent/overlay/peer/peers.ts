@@ -160,13 +160,16 @@ export class Peers {
     return this.#remember('link-local', this.#settled({ ...at, proxy: null }, null), this.#options.linkLocals);
   }
 
-  /** A link with that host stands or is being made, whoever began. */
-  isLinkedWith(host: string): boolean {
-    if (this.#inbound.has(host)) return true;
-    for (const { endpoint, kind } of this.#dialled.values()) {
-      if (kind === 'link-local' && endpoint.host === host) return true;
-    }
-    return false;
+  /** Links with a neighbour, by who began them. */
+  linksWith(host: string): { readonly dialled: boolean; readonly inbound: boolean } {
+    const ours = [...this.#dialled.values()];
+    const dialled = ours.some(({ endpoint, kind }) => kind === 'link-local' && endpoint.host === host);
+    return { dialled, inbound: this.#inbound.has(host) };
+  }
+
+  dropLinkLocal(at: Endpoint): void {
+    const one = this.#dialled.get(formatPeer(this.#settled(at, null)));
+    if (one?.kind === 'link-local') this.remove(at);
   }
 
   remove(endpoint: PeerEndpoint): boolean {
