@@ -1,13 +1,26 @@
 import type { Instant, Machine, PublicKey, Subnet } from '#kernel';
-import { after, instant, unreachable } from '#kernel';
+import { after, instant, never, unreachable } from '#kernel';
+import type { Update } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
-import { answerRouteRequest, answerSeqnoRequest } from './answers.ts';
+import { answerRouteRequest } from './answers.ts';
+import { attend } from './expiry.ts';
 import { routeRequestFor } from './packets.ts';
+import { answerSeqnoRequest, bumpIfDue } from './seqnos.ts';
 import { RouterState } from './state.ts';
-import type { Entry, PeerId, Route, RouterEffect, RouterEvent, RouterId, RouterOptions } from './types.ts';
-import { learnUpdate, reselect } from './updates.ts';
+import { routeFrom } from './table.ts';
+import { retract, tell } from './telling.ts';
+import {
+  type Entry,
+  infinite,
+  type PeerId,
+  type RouterEffect,
+  type RouterEvent,
+  type RouterId,
+  type RouterOptions,
+} from './types.ts';
+import { dropRoute, learnUpdate, reselect, seek } from './updates.ts';
 
-/** Sweeps are at least this far apart, whatever ends when. */
+/** Sweeps of the smaller tables are at least this far apart, whatever ends when. */
 const leastSweepMs = 200;
 
 /**
@@ -23,7 +36,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
   #announceAt: Instant;
 
   constructor(subnet: Subnet, routerId: RouterId, options: RouterOptions, now: Instant) {
-    this.#state = new RouterState(subnet, routerId, options);
+    this.#state = new RouterState(subnet, routerId, options, now);
     this.#announceAt = after(now, options.updateEvery);
   }
 
@@ -41,7 +54,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
         this.#costChanged(event.peer, event.cost, now);
         break;
       case 'update':
-        if (this.#may(event.peer, 'updates', now)) learnUpdate(state, event.peer, event.update, now);
+        if (this.#mayUpdate(event.peer, event.update, now)) learnUpdate(state, event.peer, event.update, now);
         break;
       case 'route-request':
         if (this.#may(event.peer, 'requests', now)) answerRouteRequest(state, event.peer, event.request, now);
@@ -55,6 +68,9 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
       case 'hold':
         this.#hold(event.subnet, event.frame, now);
         break;
+      case 'transit':
+        this.#setTransit(event.isOpen, now);
+        break;
       case 'timer':
         this.#timer(now);
         break;
@@ -65,7 +81,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
   }
 
   deadline(): Instant {
-    return instant(Math.min(this.#announceAt, this.#state.sweepAt));
+    return instant(Math.min(this.#announceAt, this.#state.sweepAt, this.#state.agenda.next));
   }
 
   /** The neighbour to send to, if there is a route now. Marks the route as used. */
@@ -86,13 +102,22 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     return this.#state.table.get(subnet)?.key;
   }
 
+  /** What is known of a subnet; looking changes nothing. */
+  entryOf(subnet: Subnet): Readonly<Entry> | undefined {
+    return this.#state.table.get(subnet);
+  }
+
   routes(): Iterable<Entry> {
     return this.#state.table.entries();
   }
 
   /** Subnets asked for, and until when the question is remembered. */
   *queries(now: Instant): Iterable<readonly [Subnet, Instant]> {
-    for (const [subnet, , expires] of this.#state.queries.entries(now)) yield [subnet, expires];
+    const { wanted, relayed } = this.#state;
+    for (const [subnet, , expires] of wanted.entries(now)) yield [subnet, expires];
+    for (const [subnet, , expires] of relayed.entries(now)) {
+      if (wanted.get(subnet, now) === undefined) yield [subnet, expires];
+    }
   }
 
   get seqno(): number {
@@ -101,15 +126,15 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
 
   /** Sizes of the tables and what was refused, by name. */
   counters(): Readonly<Record<string, number>> {
-    const { table, sources, waiting, queries, searches, ownRequests, dropped } = this.#state;
+    const { table, sources, waiting, wanted, relayed, searches, ownRequests, dropped } = this.#state;
     return {
       routes: table.count,
       sources: sources.count,
-      sources_forgotten: sources.forgotten,
+      sources_refused: sources.refused,
       waiting_packets: waiting.packets,
       waiting_bytes: waiting.bytes,
-      queries: queries.count,
-      queries_forgotten: queries.forgotten,
+      queries: wanted.count + relayed.count,
+      queries_forgotten: wanted.forgotten + relayed.forgotten,
       seqno_requests: searches.count + ownRequests.count,
       seqno_requests_forgotten: searches.forgotten + ownRequests.forgotten,
       ...dropped.all(),
@@ -124,19 +149,23 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     return false;
   }
 
+  /** A neighbour may always take back what it has announced: there is no more of that than it was allowed to announce. */
+  #mayUpdate(peer: PeerId, update: Update, now: Instant): boolean {
+    const entry = update.metric === infinite ? this.#state.table.get(update.prefix as Subnet) : undefined;
+    return (entry !== undefined && routeFrom(entry, peer) !== undefined) || this.#may(peer, 'updates', now);
+  }
+
   #peerUp(peer: PeerId, cost: number, now: Instant): void {
     const state = this.#state;
     state.addNeighbour(peer, cost, now);
     state.announceSelf(peer);
-    for (const [subnet, isOurs] of state.queries.entries(now)) {
-      if (isOurs) state.send(peer, routeRequestFor(subnet, 0));
-    }
+    for (const [subnet] of state.wanted.entries(now)) state.send(peer, routeRequestFor(subnet, 0));
   }
 
   #peerDown(peer: PeerId, now: Instant): void {
     const state = this.#state;
     if (!state.neighbours.delete(peer)) return;
-    for (const entry of state.table.entries()) if (entry.routes.delete(peer)) reselect(state, entry, now);
+    for (const entry of state.table.entries()) if (dropRoute(entry, peer)) reselect(state, entry, now);
   }
 
   #costChanged(peer: PeerId, cost: number, now: Instant): void {
@@ -144,13 +173,13 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     const neighbour = state.neighbours.get(peer);
     if (neighbour === undefined) return;
     neighbour.cost = cost;
-    for (const entry of state.table.entries()) if (entry.routes.has(peer)) reselect(state, entry, now);
+    for (const entry of state.table.entries()) if (routeFrom(entry, peer) !== undefined) reselect(state, entry, now);
   }
 
   #want(subnet: Subnet, now: Instant): void {
     const entry = this.#state.table.get(subnet);
     if (entry !== undefined) entry.usedAt = now;
-    if (entry === undefined || entry.selected === null) this.#state.query(subnet, true, 0, null, now);
+    if (entry === undefined || entry.selected === null) seek(this.#state, subnet, now);
   }
 
   #hold(subnet: Subnet, frame: DataFrame, now: Instant): void {
@@ -160,7 +189,16 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
       return;
     }
     state.wakeBy(after(now, state.options.waitFor));
-    state.query(subnet, true, 0, null, now);
+    seek(state, subnet, now);
+  }
+
+  /** Closed: nobody is told of others' subnets, and all are told that what they heard is no longer so. */
+  #setTransit(isOpen: boolean, now: Instant): void {
+    const state = this.#state;
+    if (state.isOpen === isOpen) return;
+    if (!isOpen) for (const entry of state.table.entries()) retract(state, entry);
+    state.isOpen = isOpen;
+    if (isOpen) for (const entry of state.table.entries()) tell(state, entry, now);
   }
 
   #timer(now: Instant): void {
@@ -169,44 +207,21 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
       this.#announceAt = after(now, state.options.updateEvery);
       for (const peer of state.neighbours.keys()) state.announceSelf(peer);
     }
+    for (let entry = state.agenda.take(now); entry !== null; entry = state.agenda.take(now)) attend(state, entry, now);
     if (now >= state.sweepAt) this.#sweep(now);
   }
 
-  /** Ends what has had its time, and finds out when the next thing does. */
+  /** Ends what has had its time in the smaller tables, and finds out when the next thing does. */
   #sweep(now: Instant): void {
     const state = this.#state;
-    for (const table of [state.queries, state.searches, state.ownRequests, state.sources]) table.sweep(now);
+    const tables = [state.wanted, state.relayed, state.searches, state.ownRequests];
+    for (const table of tables) table.sweep(now);
+    state.sources.sweep(now);
     for (const frame of state.waiting.sweep(now)) state.effects.push({ kind: 'dropped', frame, why: 'no-route' });
-    state.sweepAt = this.#announceAt;
-    for (const entry of state.table.entries()) this.#sweepEntry(entry, now);
-    for (const each of [state.waiting, state.queries, state.searches, state.ownRequests]) state.wakeBy(each.deadline());
+    state.sweepAt = never;
+    for (const table of [...tables, state.waiting]) state.wakeBy(table.deadline());
+    if (state.sources.count > 0) state.wakeBy(this.#announceAt);
     state.sweepAt = instant(Math.max(state.sweepAt, now + leastSweepMs));
-  }
-
-  #sweepEntry(entry: Entry, now: Instant): void {
-    const state = this.#state;
-    for (const route of entry.routes.values()) {
-      if (route.expires <= now) entry.routes.delete(route.peer);
-      else this.#refresh(entry, route, now);
-    }
-    if (entry.selected !== null && !entry.routes.has(entry.selected.peer)) reselect(state, entry, now);
-    if (entry.routes.size > 0) return;
-    const until = after(entry.lostAt ?? now, state.options.holdFor);
-    if (entry.lostAt === null || until <= now) state.table.remove(entry.subnet);
-    else state.wakeBy(until);
-  }
-
-  /** A route in use does not end while its origin is there: it is asked for again before its end. */
-  #refresh(entry: Entry, route: Route, now: Instant): void {
-    const state = this.#state;
-    const refreshAt = instant(route.expires - state.options.refreshBefore);
-    if (refreshAt > now) {
-      state.wakeBy(refreshAt);
-      return;
-    }
-    state.wakeBy(route.expires);
-    if (route.refreshed || entry.selected !== route || !state.table.isInUse(entry, now)) return;
-    route.refreshed = true;
-    state.send(route.peer, routeRequestFor(entry.subnet, 0));
+    bumpIfDue(state, now);
   }
 }

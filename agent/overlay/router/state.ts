@@ -1,38 +1,17 @@
 import type { Instant, Subnet } from '#kernel';
-import { after, instant } from '#kernel';
+import { after, instant, never } from '#kernel';
 import { Counts } from '../counts.ts';
 import { Rate } from '../peer/rate.ts';
 import type { RouteRequest, SeqnoRequest, Update } from '../wire/control.ts';
+import { Agenda } from './agenda.ts';
+import { type Neighbour, newNeighbour } from './neighbour.ts';
 import { routeRequestFor, updateFor } from './packets.ts';
 import { Remembered } from './remembered.ts';
+import type { SeqnoSearch } from './seqnos.ts';
 import { SourceTable } from './sources.ts';
 import { RouteTable } from './table.ts';
-import {
-  type Entry,
-  infinite,
-  type PeerId,
-  type Route,
-  type RouterEffect,
-  type RouterId,
-  type RouterOptions,
-} from './types.ts';
+import type { Entry, PeerId, RouterEffect, RouterId, RouterOptions } from './types.ts';
 import { WaitingPackets } from './waiting.ts';
-
-export interface Neighbour {
-  cost: number;
-  readonly updates: Rate;
-  readonly requests: Rate;
-  /** It gets the full table no sooner. */
-  nextTableAt: Instant;
-}
-
-/** A newer sequence number is being looked for on behalf of neighbours. */
-export interface SeqnoSearch {
-  readonly subnet: Subnet;
-  readonly routerId: RouterId;
-  readonly seqno: number;
-  readonly askers: Set<PeerId>;
-}
 
 /** What the router knows, and the few ways in which it speaks. All tables are bounded. */
 export class RouterState {
@@ -41,21 +20,30 @@ export class RouterState {
   readonly routerId: RouterId;
   readonly neighbours = new Map<PeerId, Neighbour>();
   readonly table: RouteTable;
+  /** When something happens to a subnet next. */
+  readonly agenda = new Agenda<Entry>();
   /** What may be believed: see `SourceTable`. */
   readonly sources: SourceTable;
   readonly waiting: WaitingPackets;
-  /** Subnets asked for lately; the value says whether this node itself wants them. */
-  readonly queries: Remembered<Subnet, boolean>;
-  readonly searches: Remembered<string, SeqnoSearch>;
-  readonly ownRequests: Remembered<string, true>;
+  /** Subnets that this node itself has asked for lately. */
+  readonly wanted: Remembered<Subnet, true>;
+  /** Those asked for on behalf of others, and in which generation. */
+  readonly relayed: Remembered<Subnet, number>;
+  readonly searches: Remembered<RouterId, SeqnoSearch>;
+  readonly ownRequests: Remembered<string, number>;
   readonly dropped = new Counts();
+  readonly #ownQueries: Rate;
   effects: RouterEffect[] = [];
   seqno = 0;
   bumpedAt: Instant = instant(Number.NEGATIVE_INFINITY);
-  /** When something in a table ends next; may be early, never late. */
-  sweepAt: Instant = instant(Number.POSITIVE_INFINITY);
+  /** A sequence number that somebody needs from here; null: none. */
+  wantedSeqno: number | null = null;
+  /** False while what may be carried for others is used up. */
+  isOpen = true;
+  /** When something in a table other than that of routes ends next; may be early, never late. */
+  sweepAt: Instant = never;
 
-  constructor(subnet: Subnet, routerId: RouterId, options: RouterOptions) {
+  constructor(subnet: Subnet, routerId: RouterId, options: RouterOptions, now: Instant) {
     this.subnet = subnet;
     this.routerId = routerId;
     this.options = options;
@@ -68,23 +56,28 @@ export class RouterState {
       bytesPerSubnet: options.waitingBytesPerSubnet,
       waitFor: options.waitFor,
     });
-    this.queries = new Remembered(options.maxQueries);
+    this.wanted = new Remembered(options.maxQueries);
+    this.relayed = new Remembered(options.maxQueries);
     this.searches = new Remembered(options.maxSeqnoRequests);
     this.ownRequests = new Remembered(options.maxSeqnoRequests);
+    this.#ownQueries = new Rate(options.queriesPerSecond, options.queriesAtOnce, now);
+  }
+
+  /** Whether it speaks of others' subnets. */
+  get carries(): boolean {
+    return this.options.transit && this.isOpen;
   }
 
   addNeighbour(peer: PeerId, cost: number, now: Instant): void {
-    const { updatesPerSecond, requestsPerSecond } = this.options;
-    this.neighbours.set(peer, {
-      cost,
-      updates: new Rate(updatesPerSecond, updatesPerSecond * 10, now),
-      requests: new Rate(requestsPerSecond, requestsPerSecond * 5, now),
-      nextTableAt: now,
-    });
+    this.neighbours.set(peer, newNeighbour(this.options, cost, now));
   }
 
   costOf(peer: PeerId): number | undefined {
     return this.neighbours.get(peer)?.cost;
+  }
+
+  isAskedFor(subnet: Subnet, now: Instant): boolean {
+    return this.wanted.get(subnet, now) !== undefined || this.relayed.get(subnet, now) !== undefined;
   }
 
   send(peer: PeerId, packet: Update | RouteRequest | SeqnoRequest): void {
@@ -95,27 +88,36 @@ export class RouterState {
     if (at < this.sweepAt) this.sweepAt = at;
   }
 
-  /** Tells one neighbour of a selected route; what any may have heard bounds what this node may use later. */
-  announce(peer: PeerId, entry: Entry, route: Route, now: Instant): void {
-    const metric = route.metric + (this.costOf(route.peer) ?? infinite);
-    if (metric >= infinite) return;
-    this.sources.announced(entry.subnet, route.routerId, route.seqno, metric, now);
-    this.send(peer, updateFor(entry.subnet, route.routerId, route.seqno, metric, this.options.updateEvery));
-  }
-
   announceSelf(peer: PeerId): void {
     this.send(peer, updateFor(this.subnet, this.routerId, this.seqno, 0, this.options.updateEvery));
   }
 
-  /** Asks all neighbours but one, once in 15 s for others and once for this node itself. */
-  query(subnet: Subnet, isOurs: boolean, generation: number, except: PeerId | null, now: Instant): void {
-    const isOursAlready = this.queries.get(subnet, now);
-    if (subnet === this.subnet || isOursAlready === true || isOursAlready === isOurs) return;
-    const expires = after(now, this.options.queryFor);
-    this.queries.set(subnet, isOurs, expires);
-    this.wakeBy(expires);
-    for (const peer of this.neighbours.keys()) {
-      if (peer !== except) this.send(peer, routeRequestFor(subnet, generation));
+  /** This node itself wants to know: asks all neighbours, once in 15 s. */
+  ask(subnet: Subnet, now: Instant): void {
+    if (subnet === this.subnet || this.wanted.get(subnet, now) !== undefined) return;
+    if (this.neighbours.size > 0 && !this.#ownQueries.take(now)) {
+      this.dropped.add('dropped_own_queries_rate');
+      return;
     }
+    this.#remember(this.wanted, subnet, true, now);
+    for (const peer of this.neighbours.keys()) this.send(peer, routeRequestFor(subnet, 0));
+  }
+
+  /** On behalf of a neighbour: asks all others, once in 15 s, or again when this request has come a shorter way. */
+  relay(subnet: Subnet, generation: number, asker: PeerId, now: Instant): void {
+    const last = this.wanted.get(subnet, now) === undefined ? this.relayed.get(subnet, now) : 0;
+    if (last !== undefined && last <= generation) return;
+    if (this.neighbours.get(asker)?.relays.take(now) !== true) {
+      this.dropped.add('dropped_relays_rate');
+      return;
+    }
+    this.#remember(this.relayed, subnet, generation, now);
+    for (const peer of this.neighbours.keys()) if (peer !== asker) this.send(peer, routeRequestFor(subnet, generation));
+  }
+
+  #remember<V>(table: Remembered<Subnet, V>, subnet: Subnet, value: V, now: Instant): void {
+    const expires = after(now, this.options.queryFor);
+    table.set(subnet, value, expires);
+    this.wakeBy(expires);
   }
 }

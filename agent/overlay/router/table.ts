@@ -1,23 +1,22 @@
 import type { Address, Duration, Instant, PublicKey, Subnet } from '#kernel';
-import { instant } from '#kernel';
-import type { SourceTable } from './sources.ts';
-import { type Entry, infinite, type PeerId, type Route } from './types.ts';
+import { instant, never } from '#kernel';
+import { Shares } from './share.ts';
+import type { Entry, PeerId, Route } from './types.ts';
 
-/** A new route must be this much better than the selected one. WIRE.md §4. */
-const hysteresis = 10;
+const evictionsLookedAt = 64;
 
 /**
- * Routes by subnet, and which of them is selected. Bounded in subnets: when it is full, a subnet that nobody asked for
- * is refused, and one that was asked for takes the place of the one unused for longest.
+ * Routes by subnet, and which of them is selected. Bounded in subnets, of which each neighbour has its share (`Shares`).
+ * When it is full, a subnet that was asked for takes the place of an unused one of the neighbour that holds most.
  */
 export class RouteTable {
-  readonly #limit: number;
   readonly #inUseFor: Duration;
   readonly #entries = new Map<Subnet, Entry>();
+  readonly #shares: Shares;
 
   constructor(limit: number, inUseFor: Duration) {
-    this.#limit = limit;
     this.#inUseFor = inUseFor;
+    this.#shares = new Shares(limit);
   }
 
   get count(): number {
@@ -32,75 +31,55 @@ export class RouteTable {
     return this.#entries.values();
   }
 
-  /** The entry, made if need be; null when there is no room for it. */
-  ensure(subnet: Subnet, key: PublicKey, isAskedFor: boolean, now: Instant): Entry | null {
-    const known = this.#entries.get(subnet);
-    if (known !== undefined) return known;
-    if (this.#entries.size >= this.#limit && !(isAskedFor && this.#evictUnused(now))) return null;
+  hasRoom(peer: PeerId, isAskedFor: boolean): boolean {
+    return this.#shares.mayAdd(peer, isAskedFor);
+  }
+
+  add(subnet: Subnet, key: PublicKey, owner: PeerId, isAskedFor: boolean): Entry {
     const entry: Entry = {
       subnet,
       key,
-      routes: new Map(),
+      owner,
+      isAskedFor,
+      routes: [],
       selected: null,
-      advertised: null,
+      told: null,
+      wasAnswered: false,
+      calmAt: instant(0),
+      tellAt: never,
       lostAt: null,
       usedAt: instant(Number.NEGATIVE_INFINITY),
+      dueAt: never,
+      place: -1,
     };
     this.#entries.set(subnet, entry);
+    this.#shares.added(owner);
     return entry;
   }
 
-  remove(subnet: Subnet): void {
-    this.#entries.delete(subnet);
+  remove(entry: Entry): void {
+    if (this.#entries.delete(entry.subnet)) this.#shares.removed(entry.owner);
   }
 
   isInUse(entry: Entry, now: Instant): boolean {
     return now - entry.usedAt < this.#inUseFor;
   }
 
-  /** Looks at no more than a few: the table is full, and this is per update. */
-  #evictUnused(now: Instant): boolean {
+  /** One that may go; looks at no more than a few of the right neighbour, since this is per update while the table is full. */
+  evictable(now: Instant): Entry | null {
+    const owner = this.#shares.largest();
     let looked = 0;
     for (const entry of this.#entries.values()) {
-      if (!this.isInUse(entry, now)) {
-        this.#entries.delete(entry.subnet);
-        return true;
-      }
-      if (++looked === 64) return false;
+      if (entry.owner !== owner) continue;
+      if (!this.isInUse(entry, now)) return entry;
+      if (++looked === evictionsLookedAt) return null;
     }
-    return false;
+    return null;
   }
 }
 
-export interface Choice {
-  readonly route: Route;
-  /** Its metric and the cost of the link to its neighbour. */
-  readonly metric: number;
-}
-
-/**
- * The route to use: the lowest metric plus link cost among those that are alive and feasible, but the selected one
- * stays unless another is better by more than 10 or is the destination itself.
- */
-export function choose(
-  entry: Entry,
-  costOf: (peer: PeerId) => number | undefined,
-  sources: SourceTable,
-  now: Instant,
-): Choice | null {
-  let best: Choice | null = null;
-  let current: Choice | null = null;
-  for (const route of entry.routes.values()) {
-    const metric = route.metric + (costOf(route.peer) ?? infinite);
-    if (metric >= infinite || route.expires <= now || !sources.isFeasible(entry.subnet, route)) continue;
-    const choice = { route, metric };
-    if (best === null || metric < best.metric) best = choice;
-    if (route.peer === entry.selected?.peer) current = choice;
-  }
-  if (best === null || current === null || best === current) return best;
-  const isDestination = best.route.metric === 0 && current.route.metric > 0;
-  return isDestination || best.metric + hysteresis < current.metric ? best : current;
-}
+export const routeFrom = (entry: Entry, peer: PeerId): Route | undefined =>
+  entry.routes.find((route) => route.peer === peer);
 
 /** `subnet::` */
 export const firstAddress = (subnet: Subnet): Address => `${subnet}${'0'.repeat(16)}` as unknown as Address;

@@ -2,6 +2,7 @@ import type { Brand, Duration, Instant, PublicKey, Subnet } from '#kernel';
 import { minutes, seconds } from '#kernel';
 import type { RouteRequest, SeqnoRequest, Update } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
+import type { Planned } from './agenda.ts';
 
 /** A living link to a neighbour, numbered by the node. */
 export type PeerId = Brand<number, 'PeerId'>;
@@ -28,6 +29,11 @@ export interface RouterOptions {
   /** A route in use is asked for again this long before its end. */
   readonly refreshBefore: Duration;
   readonly inUseFor: Duration;
+  /** A metric that has moved is told of no sooner than this after the last time. */
+  readonly metricEvery: Duration;
+  /** A route that comes, goes or turns is told of at once so many times; then once in `calmAfter`. */
+  readonly restlessTimes: number;
+  readonly calmAfter: Duration;
 
   readonly maxSubnets: number;
   readonly maxSources: number;
@@ -37,8 +43,17 @@ export interface RouterOptions {
   readonly waitingBytes: number;
   readonly waitingPacketsPerSubnet: number;
   readonly waitingBytesPerSubnet: number;
+  /** What one neighbour may say, in the long run and at once. Retractions of its own routes are free. */
   readonly updatesPerSecond: number;
+  readonly updatesAtOnce: number;
   readonly requestsPerSecond: number;
+  readonly requestsAtOnce: number;
+  /** What is asked of others on one neighbour's behalf: less, so that it leaves room in their limits for others. */
+  readonly relaysPerSecond: number;
+  readonly relaysAtOnce: number;
+  /** What this node itself asks for. */
+  readonly queriesPerSecond: number;
+  readonly queriesAtOnce: number;
 }
 
 export const defaultRouterOptions: RouterOptions = {
@@ -52,6 +67,9 @@ export const defaultRouterOptions: RouterOptions = {
   seqnoForwardEvery: seconds(60),
   refreshBefore: seconds(15),
   inUseFor: seconds(60),
+  metricEvery: seconds(60),
+  restlessTimes: 5,
+  calmAfter: seconds(2),
   maxSubnets: 16_384,
   maxSources: 32_768,
   maxQueries: 4096,
@@ -60,8 +78,14 @@ export const defaultRouterOptions: RouterOptions = {
   waitingBytes: 8 * 1024 * 1024,
   waitingPacketsPerSubnet: 1024,
   waitingBytesPerSubnet: 1024 * 1024,
-  updatesPerSecond: 2000,
+  updatesPerSecond: 200,
+  updatesAtOnce: 12_000,
   requestsPerSecond: 200,
+  requestsAtOnce: 1000,
+  relaysPerSecond: 20,
+  relaysAtOnce: 200,
+  queriesPerSecond: 100,
+  queriesAtOnce: 1000,
 };
 
 export type RouterEvent =
@@ -75,6 +99,8 @@ export type RouterEvent =
   | { readonly kind: 'wanted'; readonly subnet: Subnet }
   /** A packet without a route: it waits, and the route is asked for. The frame is the router's to keep. */
   | { readonly kind: 'hold'; readonly subnet: Subnet; readonly frame: DataFrame }
+  /** What may be carried for others is used up, or there is some again. */
+  | { readonly kind: 'transit'; readonly isOpen: boolean }
   | { readonly kind: 'timer' };
 
 export type RouterEffect =
@@ -95,15 +121,34 @@ export interface Route {
   refreshed: boolean;
 }
 
+/** What the neighbours were told of a subnet. */
+export interface Told {
+  readonly metric: number;
+  readonly routerId: RouterId;
+  /** The next hop, which was not told. */
+  readonly except: PeerId;
+  readonly at: Instant;
+}
+
 /** What is known of one subnet. */
-export interface Entry {
+export interface Entry extends Planned {
   readonly subnet: Subnet;
   /** Whom it belongs to, by the route selected last. */
   key: PublicKey;
-  readonly routes: Map<PeerId, Route>;
+  /** The neighbour that brought it here, and whether anybody wanted it. */
+  readonly owner: PeerId;
+  readonly isAskedFor: boolean;
+  /** At most one of each neighbour. */
+  readonly routes: Route[];
   selected: Route | null;
-  /** What the neighbours were told last; null: nothing, or that it is lost. */
-  advertised: { readonly metric: number; readonly routerId: RouterId } | null;
+  /** Null: nothing, or that it is lost. */
+  told: Told | null;
+  /** Somebody was told on asking, and must hear of a loss. */
+  wasAnswered: boolean;
+  /** When all that was told at once will have been told in good time: see `restlessTimes`. */
+  calmAt: Instant;
+  /** When the neighbours hear what they have not heard yet. */
+  tellAt: Instant;
   lostAt: Instant | null;
   usedAt: Instant;
 }

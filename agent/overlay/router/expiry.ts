@@ -1,0 +1,41 @@
+import type { Instant } from '#kernel';
+import { after, instant } from '#kernel';
+import { routeRequestFor } from './packets.ts';
+import type { RouterState } from './state.ts';
+import { tell } from './telling.ts';
+import type { Entry, Route } from './types.ts';
+import { forget, reselect } from './updates.ts';
+
+/** Ends what has had its time, refreshes what is used, tells what was put off; and plans when to look again. */
+export function attend(state: RouterState, entry: Entry, now: Instant): void {
+  const alive = entry.routes.filter(({ expires }) => expires > now);
+  if (alive.length < entry.routes.length) {
+    entry.routes.splice(0, entry.routes.length, ...alive);
+    reselect(state, entry, now);
+  }
+  if (entry.routes.length === 0 && after(entry.lostAt ?? instant(0), state.options.holdFor) <= now) {
+    forget(state, entry);
+    return;
+  }
+  if (entry.tellAt <= now) tell(state, entry, now);
+  for (const route of entry.routes) refresh(state, entry, route, now);
+  state.agenda.set(entry, nextOf(state, entry, now));
+}
+
+/** A route in use does not end while its origin is there: it is asked for again before its end. */
+function refresh(state: RouterState, entry: Entry, route: Route, now: Instant): void {
+  if (route.expires - state.options.refreshBefore > now || route.refreshed || entry.selected !== route) return;
+  if (!state.table.isInUse(entry, now)) return;
+  route.refreshed = true;
+  state.send(route.peer, routeRequestFor(entry.subnet, 0));
+}
+
+function nextOf(state: RouterState, entry: Entry, now: Instant): Instant {
+  let next: number = entry.tellAt;
+  for (const { expires } of entry.routes) {
+    const refreshAt = expires - state.options.refreshBefore;
+    next = Math.min(next, refreshAt > now ? refreshAt : expires);
+  }
+  if (entry.routes.length === 0) next = Math.min(next, after(entry.lostAt ?? now, state.options.holdFor));
+  return instant(next);
+}

@@ -1,0 +1,12 @@
+import test from 'ava';
+import { prepareBlake3 } from '#crypto';
+import { stories } from './routing/stories.ts';
+
+test.before(() => prepareBlake3());
+
+test('30 nodes whose links fail and heal have no loop at any moment, and reach each other within 30 s of the last change', (t) => {
+  const told = stories(30, 1, 180);
+  t.deepEqual(told.faults, []);
+  t.true(told.packets > 1_000_000);
+  t.log(told.summary);
+});
