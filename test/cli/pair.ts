@@ -8,7 +8,7 @@ export interface Pair {
   stop(): Promise<void>;
 }
 
-export async function startPair(directory: string): Promise<Pair> {
+export async function startPair(directory: string, variables: Readonly<Record<string, string>> = {}): Promise<Pair> {
   const gatewayKey = await makeKey(directory, 'gateway');
   const hubKey = await makeKey(directory, 'hub');
   const hub = await RunningAgent.start(
@@ -22,6 +22,7 @@ from = "*"
 topics = ["{contact}/#"]
 `,
     ),
+    variables,
   );
   const gateway = await RunningAgent.start(
     placeAgent(
@@ -35,6 +36,7 @@ topics = ["plant/#"]
 prefix = "gateway/"
 `,
     ),
+    variables,
   );
   return { gateway, hub, stop: async () => void (await Promise.all([gateway.stop(), hub.stop()])) };
 }

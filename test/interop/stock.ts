@@ -15,20 +15,35 @@ export interface StockMessage {
   readonly payload: string;
 }
 
+/** For a daemon that does not run beside the test, but in a network namespace. */
+export interface Elsewhere {
+  /** In front of the command. */
+  readonly wrapper: readonly string[];
+  /** A Unix socket that leads to its API. */
+  readonly door: string;
+}
+
 /** A stock Mycelium daemon on loopback, without tunnel and discovery, driven through its own HTTP API. */
 export class Stock {
   readonly port: number;
   readonly apiPort: number;
-  readonly #rpcPort: number;
+  readonly rpcPort: number;
   readonly #peers: readonly string[];
+  readonly #elsewhere: Elsewhere | null;
   readonly #folder: string;
   /** `fetch` would be the bottleneck of a benchmark. */
   readonly #agent = new Agent({ keepAlive: true });
   #child: ChildProcess | null = null;
 
-  constructor(ports: readonly [number, number, number], peers: readonly string[], secretKey: Uint8Array) {
-    [this.port, this.apiPort, this.#rpcPort] = ports;
+  constructor(
+    ports: readonly [number, number, number],
+    peers: readonly string[],
+    secretKey: Uint8Array,
+    elsewhere: Elsewhere | null = null,
+  ) {
+    [this.port, this.apiPort, this.rpcPort] = ports;
     this.#peers = peers;
+    this.#elsewhere = elsewhere;
     this.#folder = mkdtempSync(join(tmpdir(), 'hypha-stock-'));
     writeFileSync(join(this.#folder, 'key'), secretKey, { mode: 0o600 });
   }
@@ -44,9 +59,11 @@ export class Stock {
     const folder = this.#folder;
     const flags = ['--no-tun', '--disable-quic', '--disable-peer-discovery', '--silent', '-k', join(folder, 'key')];
     const ports = ['-t', `${this.port}`, '--api-addr', `127.0.0.1:${this.apiPort}`];
-    const rpc = ['--jsonrpc-addr', `127.0.0.1:${this.#rpcPort}`];
+    const rpc = ['--jsonrpc-addr', `127.0.0.1:${this.rpcPort}`];
     const peers = this.#peers.length > 0 ? ['--peers', ...this.#peers] : [];
-    this.#child = spawn(stockBinary ?? '', [...flags, ...ports, ...rpc, ...peers], { cwd: folder, stdio: 'ignore' });
+    const line = [...(this.#elsewhere?.wrapper ?? []), stockBinary ?? '', ...flags, ...ports, ...rpc, ...peers];
+    const [command = '', ...args] = line;
+    this.#child = spawn(command, args, { cwd: folder, stdio: 'ignore' });
     for (let tries = 0; tries < 200; tries++) {
       const isUp = await this.#ask('GET', 'admin').then(
         ({ status }) => status === 200,
@@ -112,10 +129,18 @@ export class Stock {
     return (json as { state: unknown }).state;
   }
 
+  /** What it has selected: the subnets and the neighbours on the way there. */
+  async routes(): Promise<readonly { readonly subnet: string; readonly nextHop: string }[]> {
+    const { json } = await this.#ask('GET', 'admin/routes/selected');
+    return json as { subnet: string; nextHop: string }[];
+  }
+
   #ask(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
     const sent = body === undefined ? '' : JSON.stringify(body);
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) };
-    const to = { host: '127.0.0.1', port: this.apiPort, path: `/api/v1/${path}`, method, headers, agent: this.#agent };
+    const where =
+      this.#elsewhere === null ? { host: '127.0.0.1', port: this.apiPort } : { socketPath: this.#elsewhere.door };
+    const to = { ...where, path: `/api/v1/${path}`, method, headers, agent: this.#agent };
     return new Promise((resolve, reject) => {
       const asked = request(to, (answer) => {
         const pieces: Buffer[] = [];

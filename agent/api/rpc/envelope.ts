@@ -35,7 +35,11 @@ export async function answerRpc(text: string, call: Call): Promise<Answered> {
   if (!isBatch && !/^\s*\{/.test(text)) return { status: 400, body: failure(null, parseError()) };
   const found = parsed(text);
   if (found === undefined) return { status: 200, body: failure(null, parseError()) };
-  if (!Array.isArray(found)) return { status: 200, body: (await answerOne(found, call)) ?? 'null' };
+  if (!Array.isArray(found)) {
+    // Stock's parser calls an object that is no request, and has no id either, no JSON.
+    const body = isNameless(found) ? failure(null, parseError()) : await answerOne(found, call);
+    return { status: 200, body: body ?? 'null' };
+  }
   if (found.length === 0) return { status: 200, body: failure(null, invalidRequest()) };
   if (found.length > batchLimit) {
     const tooMany = new RpcFault(-32_010, 'The batch request was too large', `Exceeded max limit of ${batchLimit}`);
@@ -49,6 +53,9 @@ export async function answerRpc(text: string, call: Call): Promise<Answered> {
 /** The answer to a body that is longer than `limitBytes`. */
 export const tooBig = (limitBytes: number): string =>
   failure(null, new RpcFault(-32_007, 'Request is too big', `Exceeded max limit of ${limitBytes}`));
+
+const isNameless = (found: unknown): boolean =>
+  typeof found === 'object' && found !== null && !('id' in found) && !('method' in found);
 
 type Id = string | number | null;
 
