@@ -17,7 +17,7 @@ export function sendFrame(
     over = true;
     ended(state === 'aborted' ? 'aborted' : 'received');
   };
-  const sent = overlay.send({ ...frame, replyTo: null, changed });
+  const sent = overlay.send({ ...frame, replyTo: null, isPatient: true, changed });
   if (sent === null) return 'refused';
   return over ? 'ended' : sent;
 }

@@ -15,7 +15,7 @@ import type { MessageId, MessageStatus, OutgoingMessage, ReceivedMessage } from 
 /** What messages, in whatever form, do to the world. Called synchronously, also from inside `send`, `packet` and `tick`. */
 export interface ExchangeSink
   extends Omit<MessageSink, 'transmit'>,
-    Omit<PathSink, 'transmitPath' | 'handOver' | 'read'> {
+    Omit<PathSink, 'transmitPath' | 'found' | 'handOver' | 'read'> {
   /** A body of plaintext kind `message`, the callee's to keep. */
   transmit(to: Address, body: Uint8Array): void;
   transmitPath: PathSink['transmitPath'];
@@ -65,6 +65,7 @@ export class Exchange {
         sink.received(message);
       },
       admit: (announced) => sink.admit(announced),
+      found: (subnet) => this.#messages.foundOurs(subnet),
       handOver: (letter) => this.#messages.resume(letter, this.#now),
       read: (id, from) => this.#messages.read(id, subnetOf(from.address), this.#now),
     };
@@ -84,7 +85,7 @@ export class Exchange {
       counters.messages_refused_outbox_full++;
       return null;
     }
-    const key = this.#betterPath && subnetOf(to) !== this.#own ? this.#sink.keyOf(to) : undefined;
+    const key = this.#keyOf(to);
     if (key !== undefined && this.#path.carries(key)) this.#path.send(id, message, key, to, now);
     else {
       this.#messages.sendAs(id, message, to, now);
@@ -105,7 +106,7 @@ export class Exchange {
     this.#now = now;
     const to = this.#shared.unread.take(id) ?? from;
     if (to === undefined) return;
-    const key = this.#betterPath ? this.#sink.keyOf(to) : undefined;
+    const key = this.#keyOf(to);
     if (key === undefined || !this.#path.sendRead(key, id)) this.#messages.sendRead(id, to);
   }
 
@@ -165,6 +166,11 @@ export class Exchange {
     return instant(Math.min(this.#messages.deadline(), this.#path.deadline()));
   }
 
+  /** Bytes that were sent on the better path and neither answered nor missed. */
+  get pathBytesUnderWay(): number {
+    return this.#path.bytesUnderWay;
+  }
+
   /** Counters and gauges, as in /metrics without the prefix. */
   get counters(): Readonly<Record<string, number>> {
     const { counters, load, halfOpen, remembered } = this.#shared;
@@ -195,7 +201,22 @@ export class Exchange {
       },
       admit: (announced) => sink.admit(announced),
       read: (id, { key }) => this.#letterOf(id, key, 'read'),
+      isOurs: (to) => {
+        const key = sink.keyOf(to);
+        return key !== undefined && this.#path.carries(key);
+      },
+      waitedInVain: (to) => this.#askAgain(to),
     };
+  }
+
+  #askAgain(to: Address): void {
+    const key = this.#keyOf(to);
+    if (key !== undefined) this.#path.ask(key, to, this.#now);
+  }
+
+  /** Undefined: the better path does not go there. */
+  #keyOf(to: Address): PublicKey | undefined {
+    return this.#betterPath && subnetOf(to) !== this.#own ? this.#sink.keyOf(to) : undefined;
   }
 
   /** A reply that is complete says that the message arrived. */

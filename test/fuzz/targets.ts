@@ -5,12 +5,14 @@ import { codec } from './codec.ts';
 import { configuration } from './configuration.ts';
 import { overlay } from './overlay.ts';
 import { overlayMachines } from './overlay-machines.ts';
+import { overlayPath } from './overlay-path.ts';
 import { ring } from './ring.ts';
 
 /** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
 export const targets: readonly Target[] = [
   ...overlay,
   ...overlayMachines,
+  ...overlayPath,
   ...codec,
   ...ring,
   ...bus,

@@ -67,6 +67,11 @@ export class MessageMachine {
     this.#receiver.markRead(id, from);
   }
 
+  /** A node of ours has been found there. */
+  foundOurs(subnet: Subnet): void {
+    this.#sender.foundOurs(subnet);
+  }
+
   sendRead(id: MessageId, to: Address): void {
     this.#receiver.sendRead(id, to);
   }

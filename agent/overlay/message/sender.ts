@@ -171,6 +171,12 @@ export class Sender {
     this.tick(now);
   }
 
+  /** A node of ours has been found there. */
+  foundOurs(subnet: Subnet): void {
+    const destination = this.#destinations.known(subnet);
+    if (destination !== undefined) destination.reacks = 'yes';
+  }
+
   tick(now: Instant): void {
     if (now < this.#flow.wakeAt) return;
     this.#flow.wakeAt = never;
@@ -194,6 +200,7 @@ export class Sender {
     const destination = this.#destinations.of(to);
     const outgoing = new Outgoing(id, message, to, destination, createdAt, deadlineAt);
     outgoing.state = state;
+    if (this.#sink.isOurs?.(to) === true) destination.reacks = 'yes';
     outgoing.stepwise = !(this.#options.sendAhead && destination.takesAhead(now));
     this.#outbox.add(outgoing);
     destination.unfinishedCount++;
@@ -246,6 +253,7 @@ export class Sender {
   #silent(message: Outgoing, now: Instant): void {
     const { destination, chunks } = message;
     this.#counters.retry_timeouts++;
+    this.#sink.waitedInVain?.(message.to);
     message.silences++;
     message.retryAt = never;
     if (destination.timedMessage === message) destination.timedMessage = null;

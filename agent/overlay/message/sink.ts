@@ -13,6 +13,10 @@ export interface MessageSink {
   received(message: ReceivedMessage): void;
   /** Asked at INIT, before anything is kept. */
   admit(announced: AnnouncedMessage): boolean;
+  /** A node of ours is there: it answers the DONE of what it has completed. */
+  isOurs?(to: Address): boolean;
+  /** A message there waits in vain. */
+  waitedInVain?(to: Address): void;
   /** READ of a message that is not known here (any more). */
   read?(id: MessageId, from: Origin): void;
 }

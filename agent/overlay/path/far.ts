@@ -66,8 +66,8 @@ export class Far {
   /** When it wants to be looked at; messages' own deadlines aside. */
   deadline(): Instant {
     const { session } = this;
-    let at = Math.min(this.helloAt, this.paceAt);
-    if (session !== null) at = Math.min(at, session.ackAt, this.lostAt(session), this.probeAt(session));
+    let at: number = this.helloAt;
+    if (session !== null) at = Math.min(at, this.paceAt, session.ackAt, this.lostAt(session), this.probeAt(session));
     return instant(at);
   }
 

@@ -34,6 +34,8 @@ export class Letter implements PartHead {
   readonly acked = new Spans();
   underWayBytes = 0;
   isQueued = false;
+  /** It goes on in another form. */
+  isHandedOver = false;
   /** Not sent before: the far side had no room, or asked for patience. */
   heldUntil: Instant | null = null;
   refusals = 0;
@@ -64,7 +66,7 @@ export class Letter implements PartHead {
   }
 
   get isFinished(): boolean {
-    return this.state === 'received' || this.state === 'read' || this.state === 'aborted';
+    return this.isHandedOver || this.state === 'received' || this.state === 'read' || this.state === 'aborted';
   }
 
   get isReply(): boolean {

@@ -102,7 +102,10 @@ export class Letters {
   takeAll(far: Far): Letter[] {
     const all = [...far.letters.values()];
     far.letters.clear();
-    for (const letter of all) this.outbox.remove(letter);
+    for (const letter of all) {
+      this.outbox.remove(letter);
+      letter.isHandedOver = true;
+    }
     return all;
   }
 

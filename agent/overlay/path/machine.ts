@@ -21,6 +21,7 @@ import type { Spans } from './spans.ts';
 import {
   aboutFrame,
   eachFrame,
+  elicitsAck,
   type FrameSink,
   frameType,
   type Greeting,
@@ -86,6 +87,12 @@ export class PathMachine {
     this.#receipts = new Receipts(this.counters, (at) => this.letters.lookBy(at));
     this.#sending = new Sending(this.#options, sink, this.counters);
     this.#frames = this.#frameSink();
+  }
+
+  get bytesUnderWay(): number {
+    let bytes = 0;
+    for (const far of this.#fars.all()) bytes += far.window.usedBytes;
+    return bytes;
   }
 
   get destinations(): number {
@@ -256,6 +263,7 @@ export class PathMachine {
   #establish(far: Far, session: Session): void {
     this.#drop(far);
     this.#greetings.established(far, session);
+    this.#sink.found(far.subnet);
     this.#stir(far);
   }
 
@@ -269,7 +277,7 @@ export class PathMachine {
     const number = numberOf(packet);
     if (!session.isNew(number)) {
       this.counters.path_packets_twice++;
-      if (session === far.session) this.#due(far, session, packet.length, true, now);
+      if (session === far.session && elicitsAck(packet)) this.#due(far, session, packet.length, true, now);
       return;
     }
     const elicits = this.#read({ far, session, from, toAddress, now }, packet);

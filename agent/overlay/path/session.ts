@@ -2,7 +2,9 @@ import type { Instant } from '#kernel';
 import { instant, never } from '#kernel';
 import { SentPackets } from './sent.ts';
 import { Spans } from './spans.ts';
-import { ackRanges } from './wire.ts';
+
+/** So many stretches of numbers are kept, and numbers below are taken for seen: far more than an ACK tells of. */
+const heldRanges = 256;
 
 /**
  * What two lives of two nodes have in common: a token of each, and the numbers sent and heard under them. A packet is
@@ -45,7 +47,7 @@ export class Session {
       this.highestAt = now;
     }
     this.heard.add(number, number + 1);
-    if (this.heard.count > ackRanges) this.#floor = this.heard.forgetFirst(ackRanges);
+    if (this.heard.count > heldRanges) this.#floor = this.heard.forgetFirst(heldRanges);
     return isNext;
   }
 

@@ -20,6 +20,8 @@ export interface PathSink {
   received(message: ReceivedMessage): void;
   /** Asked at the first bytes of a message, before anything is kept. */
   admit(announced: AnnouncedMessage): boolean;
+  /** A node of ours has been found there. */
+  found(subnet: Subnet): void;
   /** The far side does not answer on this path though there is a route: the message goes on in the messages of old. */
   handOver(letter: Letter): void;
   /** An application at the far side has taken a message that this path does not know (any more). */

@@ -113,6 +113,22 @@ export function eachFrame(packet: Buffer, sink: FrameSink): boolean | null {
   return elicits;
 }
 
+const ignored = (): void => undefined;
+const nobody: FrameSink = {
+  ack: ignored,
+  hello: ignored,
+  welcome: ignored,
+  reset: ignored,
+  ask: ignored,
+  abort: ignored,
+  read: ignored,
+  state: ignored,
+  part: ignored,
+};
+
+/** Whether a packet that is not taken (again) wants to be acknowledged all the same. */
+export const elicitsAck = (packet: Buffer): boolean => eachFrame(packet, nobody) === true;
+
 /** The position behind the frame; -1: it is none. */
 function readFrame(packet: Buffer, at: number, type: number, sink: FrameSink): number {
   if (type >= frameType.whole) return readPart(packet, at, type, sink);
