@@ -84,6 +84,10 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     admit: (announced) => (isBusTopic(announced.topic) ? bus.admits(announced) : desk.admit(announced)),
     store: (message) => (isBusTopic(message.topic) ? null : desk.store(message)),
     received: (message) => {
+    transitLimit: configuration.overlay.transit_limit,
+    network,
+    proxy: configuration.overlay.proxy ?? null,
+    discovery: configuration.overlay.discovery,
       if (!bus.receive(message)) desk.received(message);
     },
   });

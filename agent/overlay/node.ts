@@ -252,13 +252,20 @@ class OverlayNode implements Overlay {
         this.#env.log.debug('packet-died', () => ({
           router: from,
           reason: icmp.reason,
+      setTransit: (isOpen: boolean) => this.#route({ kind: 'transit', isOpen }),
           destination: icmp.destination,
         }));
       },
     };
     const { random } = this.#env;
-    const { transit } = this.#options;
-    return new Traffic(this.#identity, this.#keys, ways, deliveries, { transit, random, counts: this.#counts, now });
+    const { transit, transitLimit } = this.#options;
+    return new Traffic(this.#identity, this.#keys, ways, deliveries, {
+      transit,
+      transitLimit,
+      random,
+      counts: this.#counts,
+      now,
+    });
   }
 
   #makePeers(): Peers {

@@ -1,7 +1,7 @@
 import type { Identity } from '#crypto';
 import { subnetOf } from '#crypto';
 import type { Address, Instant, PublicKey, Random, Subnet } from '#kernel';
-import { seconds } from '#kernel';
+import { instant, never, seconds } from '#kernel';
 import type { Counts } from './counts.ts';
 import type { Keys } from './keys.ts';
 import { Rate } from './peer/rate.ts';
@@ -9,6 +9,7 @@ import { firstAddress } from './router/table.ts';
 import type { PeerId } from './router/types.ts';
 import { WaitingPackets } from './router/waiting.ts';
 import { type Kind, openFrame, Sealer } from './sealing.ts';
+import { TransitBudget, type TransitLimit } from './transit.ts';
 import { DataFrame, plaintextKind } from './wire/data.ts';
 import { decodeIcmp, encodeIcmp, type Icmp, type IcmpReason } from './wire/icmp.ts';
 
@@ -21,6 +22,8 @@ export interface Ways {
   want(subnet: Subnet): void;
   /** The frame waits for a route; it is the router's to keep. */
   hold(subnet: Subnet, frame: DataFrame): void;
+  /** Whether this node is a way for others now. */
+  setTransit(isOpen: boolean): void;
   /** False: too much waits on that link already. */
   send(peer: PeerId, frame: DataFrame): boolean;
 }
@@ -43,6 +46,9 @@ export class Traffic {
   readonly #ways: Ways;
   readonly #deliveries: Deliveries;
   readonly #transit: boolean;
+  readonly #budget: TransitBudget | null;
+  /** When this node may be a way for others again; null: it is one. */
+  #opensAt: Instant | null = null;
   readonly #sealer: Sealer;
   readonly #counts: Counts;
   readonly #unopened = new WaitingPackets({
@@ -60,13 +66,20 @@ export class Traffic {
     keys: Keys,
     ways: Ways,
     deliveries: Deliveries,
-    options: { readonly transit: boolean; readonly random: Random; readonly counts: Counts; readonly now: Instant },
+    options: {
+      readonly transit: boolean;
+      readonly transitLimit?: TransitLimit | undefined;
+      readonly random: Random;
+      readonly counts: Counts;
+      readonly now: Instant;
+    },
   ) {
     this.#identity = identity;
     this.#keys = keys;
     this.#ways = ways;
     this.#deliveries = deliveries;
     this.#transit = options.transit;
+    this.#budget = options.transitLimit === undefined ? null : new TransitBudget(options.transitLimit, options.now);
     this.#sealer = new Sealer(options.random);
     this.#counts = options.counts;
     this.#strangers = new Rate(50, 200, options.now);
@@ -122,10 +135,11 @@ export class Traffic {
 
   sweep(now: Instant): void {
     for (const _ of this.#unopened.sweep(now)) this.#counts.add('dropped_key_not_found');
+    this.#reopen(now);
   }
 
   deadline(): Instant {
-    return this.#unopened.deadline();
+    return instant(Math.min(this.#unopened.deadline(), this.#opensAt ?? never));
   }
 
   get waitingForKeys(): number {
@@ -135,12 +149,36 @@ export class Traffic {
   #forward(from: PeerId, subnet: Subnet, frame: DataFrame, now: Instant): void {
     const hop = this.#ways.nextHop(subnet, now);
     if (hop === from) return this.#counts.add('dropped_back_to_sender');
+    if (!this.#mayCarry(frame.bytes.length, now)) return;
     const onward = frame.copy(frame.hopLimit - 1);
     if (hop !== null) {
       if (this.#ways.send(hop, onward)) this.#counts.add('packets_forwarded');
       else this.#counts.add('dropped_link_full');
     } else if (this.#ways.wasLost(subnet, now)) this.#died(frame, 'no-route', now);
     else this.#ways.hold(subnet, onward);
+  }
+
+  /** False: dropped. When the day's is used up, the others are told to go another way. */
+  #mayCarry(bytes: number, now: Instant): boolean {
+    if (this.#budget === null) return true;
+    const usedUp = this.#opensAt === null ? this.#budget.take(bytes, now) : 'day';
+    if (usedUp === null) {
+      this.#counts.add('transit_bytes', bytes);
+      return true;
+    }
+    this.#counts.add(`dropped_transit_${usedUp}`);
+    if (usedUp === 'second' || this.#opensAt !== null) return false;
+    this.#opensAt = this.#budget.nextHour();
+    this.#counts.add('transit_closed');
+    this.#ways.setTransit(false);
+    return false;
+  }
+
+  #reopen(now: Instant): void {
+    if (this.#opensAt === null || this.#budget === null || now < this.#opensAt) return;
+    const isFree = this.#budget.hasRoom(now);
+    this.#opensAt = isFree ? null : this.#budget.nextHour();
+    if (isFree) this.#ways.setTransit(true);
   }
 
   #local(frame: DataFrame, now: Instant): void {

@@ -1,6 +1,5 @@
-import type { Address, Endpoint, NetworkKey, PublicKey, Subnet } from '#kernel';
-import type { PeerEndpoint } from './transport/endpoint.ts';
-import type { ProxyServer } from './transport/proxy/proxy.ts';
+import type { Address, Endpoint, NetworkKey, PeerEndpoint, ProxyServer, PublicKey, Subnet } from '#kernel';
+import type { TransitLimit } from './transit.ts';
 
 /** 8 random bytes as 16 lower-case hex digits. */
 export type MessageId = string & { readonly __messageId: true };
@@ -20,6 +19,8 @@ export interface OverlayOptions {
   readonly betterPath?: boolean;
   /** Carry packets between others. */
   readonly transit: boolean;
+  /** How much of that; left out: without a bound. */
+  readonly transitLimit?: TransitLimit | undefined;
   /** Asked at INIT, before a byte is reserved. False: dropped without a word (as stock does), counted. */
   readonly admit: (announced: AnnouncedMessage) => boolean;
   /**

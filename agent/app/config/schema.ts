@@ -29,7 +29,14 @@ const overlay = section('The encrypted overlay (a Mycelium node).', {
     false,
   ),
   transit: preset("Carry others' traffic.", value.flag(), true),
-  network: value.later('a private network'),
+  transit_limit: optional(
+    "How much of others' traffic, in bytes sent on: what exceeds a second's is dropped; a day's is for any 24 hours, and others are sent other ways until there is some again. A restart begins a new day.",
+    value.transitLimit(),
+  ),
+  network: required(
+    'A private network: every link is TLS with its key. The file holds 32 bytes, mode 0600.',
+    overlayValue.network(),
+  ),
   daemon: value.later('a stock daemon instead of the embedded node'),
 });
 

@@ -54,6 +54,23 @@ function parseSize(written: string): number | null {
   return Math.round(Number(match[1]) * (sizeUnits[(match[2] ?? 'b').toLowerCase()] ?? 1));
 }
 
+/** `"64KB/s"`, `"1GB/day"`, or both: `"64KB/s, 1GB/day"`. */
+export const transitLimit = () =>
+  text('rate', 'bytes a second, a day or both, such as "64KB/s" or "64KB/s, 1GB/day"', (written) => {
+    const limit: { bytesPerSecond: number | null; bytesPerDay: number | null } = {
+      bytesPerSecond: null,
+      bytesPerDay: null,
+    };
+    for (const part of written.split(',')) {
+      const match = /^ ?(.+) ?\/ ?(s|day)$/.exec(part);
+      const bytes = parseSize(match?.[1]?.trim() ?? '');
+      const per = match?.[2] === 'day' ? 'bytesPerDay' : 'bytesPerSecond';
+      if (bytes === null || bytes < 1 || limit[per] !== null) return null;
+      limit[per] = bytes;
+    }
+    return limit;
+  });
+
 /** `"7d"`, `"5ms"`, `"1h"`. */
 export function parseSpan(written: string): Duration | null {
   const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|m|h|d|w)$/.exec(written);

@@ -14,12 +14,12 @@ export class Rate {
     this.#at = now;
   }
 
-  /** Takes one, or says no. */
-  take(now: Instant): boolean {
+  /** Takes one, or so many; or says no. */
+  take(now: Instant, count = 1): boolean {
     this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) * this.#perSecond) / 1000);
     this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
     return true;
   }
 
