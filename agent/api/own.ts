@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
 import { guardToken } from './guard.ts';
+import { peerRoutes } from './peers.ts';
 import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './stock/shapes.ts';
 import type { ApiOptions } from './types.ts';
 import * as view from './views.ts';
@@ -11,6 +12,7 @@ export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoin
     app.setErrorHandler(refuse);
     readRoutes(app, options, listening);
     const tokenHolders = { preHandler: guardToken(options.token) };
+    peerRoutes(app, options, tokenHolders);
     app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
     app.post('/send', tokenHolders, (request) => send(options, request));
     app.post<{ Querystring: Query }>('/recv', tokenHolders, (request, reply) => receive(options, request, reply));
@@ -105,6 +107,7 @@ const statusOf: Readonly<Record<string, number>> = {
   'api/busy': 503,
   'api/outbox-full': 503,
   'api/unknown-contact': 404,
+  'api/unknown-peer': 404,
   'api/taken': 409,
   'api/disk': 503,
   'api/reserved': 400,

@@ -2,7 +2,7 @@ import { type Api, type ApiOptions, Contacts, createApi, EventHub, endpointText,
 import { type Broker, createBroker } from '#broker';
 import { type Bus, type BusEvent, createBus } from '#bus';
 import type { Identity } from '#crypto';
-import type { Endpoint, Env, Listener, Secret } from '#kernel';
+import type { Endpoint, Env, Listener, NetworkKey, Secret } from '#kernel';
 import { createLinks, type Links } from '#links';
 import { createOverlay, type Overlay } from '#overlay';
 import { askSocket, listenHttp, listenStreams } from '#platform';
@@ -13,6 +13,7 @@ import type { Configuration } from './config/read.ts';
 import { isBusTopic, makeDesk, openInbox } from './desk.ts';
 import { openIdentity, openToken } from './identity.ts';
 import { laneOf, linkRules } from './link-rules.ts';
+import { openNetworkKey } from './network-key.ts';
 import { OwnTopics } from './own-topics.ts';
 import { Undo } from './undo.ts';
 
@@ -37,12 +38,13 @@ export async function compose(configuration: Configuration, env: Env, options: C
 interface Ground {
   readonly identity: Identity;
   readonly token: Secret;
+  readonly network: NetworkKey | null;
   readonly ring: Ring;
   readonly inbox: Inbox;
 }
 
 async function layGround(
-  { ring: { size, full, commit }, api }: Configuration,
+  { ring: { size, full, commit }, api, overlay }: Configuration,
   env: Env,
   { data, observe }: ComposeOptions,
   undo: Undo,
@@ -52,11 +54,12 @@ async function layGround(
   undo.add('lock', () => lock.release());
   const identity = await openIdentity(data, env.random);
   const token = await openToken(data, env.random);
+  const network = await openNetworkKey(overlay);
   const ring = await openRing(env, { directory: `${data}/ring`, sizeBytes: size, full, commitWindow: commit });
   undo.add('ring', () => ring.close());
   // Before all others that listen: nobody has been told of a commit when the observer is.
   if (observe !== undefined) ring.onDurable((sequence) => observe({ kind: 'durable', sequence }));
-  return { identity, token, ring, inbox: await openInbox(env, data, api) };
+  return { identity, token, network, ring, inbox: await openInbox(env, data, api) };
 }
 
 interface Parts extends Ground {
@@ -72,7 +75,7 @@ interface Parts extends Ground {
 
 /** All parts, tied together; nothing listens or sends yet. */
 function build(configuration: Configuration, env: Env, options: ComposeOptions, ground: Ground): Parts {
-  const { identity, ring, token, inbox } = ground;
+  const { identity, ring, token, network, inbox } = ground;
   const contacts = new Contacts(configuration.contacts);
   const events = new EventHub(env.clock);
   const mqtt: Listener[] = [];
@@ -81,13 +84,13 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     listen: configuration.overlay.listen,
     peers: configuration.overlay.peers,
     transit: configuration.overlay.transit,
-    admit: (announced) => (isBusTopic(announced.topic) ? bus.admits(announced) : desk.admit(announced)),
-    store: (message) => (isBusTopic(message.topic) ? null : desk.store(message)),
-    received: (message) => {
     transitLimit: configuration.overlay.transit_limit,
     network,
     proxy: configuration.overlay.proxy ?? null,
     discovery: configuration.overlay.discovery,
+    admit: (announced) => (isBusTopic(announced.topic) ? bus.admits(announced) : desk.admit(announced)),
+    store: (message) => (isBusTopic(message.topic) ? null : desk.store(message)),
+    received: (message) => {
       if (!bus.receive(message)) desk.received(message);
     },
   });

@@ -18,20 +18,17 @@ interface Door {
   readonly data: string;
 }
 
+type Method = 'GET' | 'POST' | 'DELETE';
+
 /** Asks the agent that runs on this data directory. Throws `CommandError` when none does or when it refuses. */
-export async function ask(data: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+export async function ask(data: string, method: Method, path: string, body?: unknown): Promise<Answer> {
   const answer = await tryAsk(data, method, path, body);
   if (answer === null) throw notRunning(data);
   return answer;
 }
 
 /** Null when no agent runs. */
-export async function tryAsk(
-  data: string,
-  method: 'GET' | 'POST',
-  path: string,
-  body?: unknown,
-): Promise<Answer | null> {
+export async function tryAsk(data: string, method: Method, path: string, body?: unknown): Promise<Answer | null> {
   const door = findDoor(data);
   if (door === null) return null;
   const response = await open(door, method, path, body);

@@ -76,6 +76,7 @@ function refuse(text: string): never {
 function nodeCommands(program: Command): void {
   command(program, 'init', 'make identity and configuration', 'hypha init --name gateway-7')
     .option('--name <name>', "this node's name")
+    .option('--lan', 'listen on all addresses, and find neighbours on the local network')
     .action(async (options) => (await import('./commands/init.ts')).init(options));
   command(program, 'run', 'run the agent in the foreground', 'hypha run --config ./hypha.toml --data ./state').action(
     async (options) => (await import('./commands/run.ts')).run(options),
@@ -111,7 +112,6 @@ function nodeCommands(program: Command): void {
 
 function lookCommands(program: Command): void {
   for (const [name, what] of [
-    ['peers', 'connections of the overlay'],
     ['routes', 'nodes that can be reached'],
     ['links', 'what flows to whom'],
   ] as const) {
@@ -119,6 +119,7 @@ function lookCommands(program: Command): void {
       (await import('./commands/look.ts'))[name](options),
     );
   }
+  peerCommands(program);
   const ring = command(program, 'ring', 'what is stored', 'hypha ring', tabled).action(async (options) =>
     (await import('./commands/look.ts')).ring(options),
   );
@@ -129,6 +130,24 @@ function lookCommands(program: Command): void {
     'hypha ring audit --json',
     tabled,
   ).action(async (_options, self: Command) => (await import('./commands/audit.ts')).audit(self.optsWithGlobals()));
+}
+
+function peerCommands(program: Command): void {
+  const peers = command(program, 'peers', 'connections of the overlay', 'hypha peers', tabled).action(async (options) =>
+    (await import('./commands/look.ts')).peers(options),
+  );
+  const example = 'hypha peers add tcp://192.0.2.1:9651';
+  command(peers, 'add', 'dial a node, until the agent stops (to keep it: peers under [overlay])', example)
+    .argument('<url>', 'its address')
+    .option('--proxy <url>', 'socks5://… or http://…, or "none"')
+    .action(async (url, _options, self: Command) =>
+      (await import('./commands/peers.ts')).addPeer(url, self.optsWithGlobals()),
+    );
+  command(peers, 'remove', 'dial it no more, until the next start', 'hypha peers remove tcp://192.0.2.1:9651')
+    .argument('<url>', 'its address, as `hypha peers` shows it')
+    .action(async (url, _options, self: Command) =>
+      (await import('./commands/peers.ts')).removePeer(url, self.optsWithGlobals()),
+    );
 }
 
 function messageCommands(program: Command): void {

@@ -19,6 +19,8 @@ export type {
   NetworkInterface,
   NetworkKey,
 } from './net.ts';
+export { formatPeer, type ParsedPeer, type PeerEndpoint, parsePeer, type Scheme } from './peer-endpoint.ts';
+export { formatProxy, type ProxyCredentials, type ProxyServer, parseProxy } from './proxy-server.ts';
 export { BoundedQueue } from './queue.ts';
 export { Secret } from './secret.ts';
 export type { Duration, Instant, WallTime } from './time.ts';

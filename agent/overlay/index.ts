@@ -1,7 +1,4 @@
 export { createOverlay } from './node.ts';
-export { formatPeer, type PeerEndpoint } from './transport/endpoint.ts';
-export { type ProxyServer, parseProxy } from './transport/proxy/proxy.ts';
-export { type ParsedPeer, parsePeer } from './transport/registry.ts';
 export type {
   AnnouncedMessage,
   MessageId,

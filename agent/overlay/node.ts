@@ -1,6 +1,17 @@
 import { type Identity, prepareBlake3, subnetOf } from '#crypto';
-import type { Address, Endpoint, Env, Instant, PublicKey, Subnet } from '#kernel';
-import { hexOf, messageOf, unreachable } from '#kernel';
+import {
+  type Address,
+  type Endpoint,
+  type Env,
+  formatPeer,
+  hexOf,
+  type Instant,
+  messageOf,
+  type PeerEndpoint,
+  type PublicKey,
+  type Subnet,
+  unreachable,
+} from '#kernel';
 import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
 import { Exchange } from './exchange.ts';
@@ -11,7 +22,6 @@ import { defaultPeersOptions, Peers } from './peer/peers.ts';
 import { RouterMachine } from './router/router.ts';
 import { defaultRouterOptions, infinite, type RouterEffect, type RouterEvent, type RouterId } from './router/types.ts';
 import { Traffic } from './traffic.ts';
-import { formatPeer, type PeerEndpoint } from './transport/endpoint.ts';
 import type {
   MessageId,
   MessageStatus,

@@ -9,7 +9,7 @@ test('an empty file gives an agent that listens on loopback alone', (t) => {
   t.is(settings.name, 'gw');
   t.deepEqual(settings.mqtt.listen, [{ host: '127.0.0.1', port: 1883 }]);
   t.deepEqual(settings.api.listen, [{ host: '127.0.0.1', port: 8989 }]);
-  t.deepEqual(settings.overlay.listen, [{ host: '127.0.0.1', port: 9651 }]);
+  t.deepEqual(settings.overlay.listen, [{ scheme: 'tcp', host: '127.0.0.1', port: 9651 }]);
   t.like(settings.ring, { size: 512 * 1024 * 1024, full: 'drop-oldest', commit: 5 });
 });
 
@@ -27,6 +27,28 @@ test('every default in the documentation can be set again, in the file and by it
   }
 });
 
+test('a private network, proxies and discovery are read as they are written', (t) => {
+  const { overlay } = read(`[overlay]
+    listen = ["tls://[::]:9651"]
+    peers = ["tcp://hub.example:9651", { url = "tls://[fe80::1%eth0]:1", proxy = "none" }, { url = "tcp://b:2", proxy = "http://c:3" }]
+    proxy = "socks5://me:p%40ss@d:1080"
+    discovery = ["eth0", "wlan0"]
+    network = { name = "plant", key_file = "/etc/hypha/plant.psk" }`);
+  t.deepEqual(overlay.listen, [{ scheme: 'tls', host: '::', port: 9651 }]);
+  t.deepEqual(overlay.peers, [
+    { scheme: 'tcp', host: 'hub.example', port: 9651 },
+    { scheme: 'tls', host: 'fe80::1%eth0', port: 1, proxy: null },
+    { scheme: 'tcp', host: 'b', port: 2, proxy: { kind: 'http', host: 'c', port: 3, credentials: null } },
+  ]);
+  t.like(overlay.proxy, { kind: 'socks5', host: 'd', port: 1080 });
+  t.is(Buffer.from(overlay.proxy?.credentials?.password.reveal() ?? []).toString(), 'p@ss');
+  t.false(JSON.stringify(overlay).includes('p@ss'));
+  t.deepEqual(overlay.discovery, ['eth0', 'wlan0']);
+  t.deepEqual(overlay.network, { name: 'plant', key_file: '/etc/hypha/plant.psk' });
+  t.is(read('', { HYPHA_OVERLAY_DISCOVERY: 'true' }).overlay.discovery, true);
+  t.like(read('', { HYPHA_OVERLAY_NETWORK: '{ name = "ab", key_file = "k" }' }).overlay.network, { name: 'ab' });
+});
+
 test('every setting has an explanation', (t) => {
   for (const section of sectionDocs()) {
     t.not(section.doc, '', section.name);
@@ -37,7 +59,7 @@ test('every setting has an explanation', (t) => {
 test('the example in CONTRACT.md is taken but for what later versions bring, which is refused by name', (t) => {
   const example = readFileSync(new URL('./contract-example.toml', import.meta.url), 'utf8');
   const refused = problemsOf(example).map(({ path, wanted }) => [path, wanted.includes('not in this version')]);
-  const later = ['overlay.discovery', 'link[0].ttl', 'grant', 'uplink', 'user', 'device'];
+  const later = ['link[0].ttl', 'grant', 'uplink', 'user', 'device'];
   t.deepEqual(refused.toSorted(), later.map((path) => [path, true]).toSorted());
 });
 
@@ -89,9 +111,14 @@ const refusals: readonly (readonly [title: string, text: string, line: string])[
     'wanted an address such as "tcp://192.0.2.1:9651"',
   ],
   [
-    'quic is not in this version',
+    'quic is refused with what to write instead',
     '[overlay]\npeers = ["quic://a:1"]',
-    'found "quic://a:1", wanted tcp:// (quic:// is not in this version); remove it',
+    'found "quic://a:1", wanted tcp://, or tls:// in a private network (there is no quic:// here; a stock node takes tcp:// too, on its TCP port); correct it',
+  ],
+  [
+    'vsock is refused with what to write instead',
+    '[overlay]\nlisten = ["vsock://2:9651"]',
+    'overlay.listen[0]: found "vsock://2:9651", wanted tcp:// (there is no vsock:// here;',
   ],
   [
     'mqtts is not in this version',
@@ -99,14 +126,44 @@ const refusals: readonly (readonly [title: string, text: string, line: string])[
     'wanted mqtt:// (mqtts:// is not in this version); remove it',
   ],
   [
-    'discovery is not in this version',
-    '[overlay]\ndiscovery = true',
-    'overlay.discovery: found true, wanted false (discovery of neighbours is not in this version); remove it',
+    'discovery on something that is no interface is refused',
+    '[overlay]\ndiscovery = "eth0"',
+    'overlay.discovery: found "eth0", wanted true, false, or a list of interfaces such as ["eth0"]; correct it',
   ],
   [
-    'a private network is not in this version',
-    '[overlay]\nnetwork = { name = "a" }',
-    'wanted nothing (a private network is not in this version); remove it',
+    'a private network without a key is refused',
+    '[overlay]\nnetwork = { name = "plant" }',
+    'overlay.network.key_file: found nothing, wanted the path of a file of 32 bytes',
+  ],
+  [
+    'the name of a private network has 2 to 64 bytes',
+    '[overlay]\nnetwork = { name = "a", key_file = "/k" }',
+    'overlay.network.name: found "a", wanted a name of 2 to 64 bytes',
+  ],
+  [
+    'an unknown key of a private network is refused with the key that was meant',
+    '[overlay]\nnetwork = { name = "plant", key_file = "/k", key_fil = "/k" }',
+    'did you mean "key_file"?',
+  ],
+  [
+    'tls:// without a private network is refused',
+    '[overlay]\npeers = ["tls://a:1"]',
+    'overlay.peers[0]: found "tls://a:1", wanted tcp://, or a private network beside it; add network = { name = "…", key_file = "…" } under [overlay]',
+  ],
+  [
+    'a proxy of a kind that there is not is refused, and its password is not shown',
+    '[overlay]\nproxy = "https://me:hush@a:1"',
+    'overlay.proxy: found "https://…@a:1", wanted a proxy such as "socks5://user:password@192.0.2.1:1080"',
+  ],
+  [
+    "a peer's own proxy is held to the same, and its password is not shown",
+    '[overlay]\npeers = [{ url = "tcp://a:1", proxy = "ftp://me:hush@b:1" }]',
+    'overlay.peers[0]: found {"url":"tcp://a:1","proxy":"ftp://…@b:1"}, wanted a proxy such as',
+  ],
+  [
+    'a peer that is neither address nor table is refused',
+    '[overlay]\npeers = [{ uri = "tcp://a:1" }]',
+    'wanted an address such as "tcp://192.0.2.1:9651", or { url = "tcp://…", proxy = "socks5://…" or "none" }',
   ],
   [
     'a stock daemon as overlay is not in this version',
@@ -216,7 +273,7 @@ test('a variable beats the files; lists take commas or TOML; whole sections take
     { host: '127.0.0.1', port: 1 },
     { host: '::1', port: 2 },
   ]);
-  t.deepEqual(settings.overlay.listen, [{ host: '::', port: 9651 }]);
+  t.deepEqual(settings.overlay.listen, [{ scheme: 'tcp', host: '::', port: 9651 }]);
   t.false(settings.overlay.transit);
   t.is(settings.link[0]?.to, 'hub');
 });

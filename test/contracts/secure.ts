@@ -1,6 +1,5 @@
 import type { ExecutionContext, TestFn } from 'ava';
-import { type ByteLink, type LinkEvents, type Net, type NetworkKey, Secret } from '#kernel';
-import type { ProxyServer } from '#overlay';
+import { type ByteLink, type LinkEvents, type Net, type NetworkKey, type ProxyServer, Secret } from '#kernel';
 import { tls } from '../../agent/overlay/transport/tls/transport.ts';
 import { type NetUnderTest, Recorder } from './net.ts';
 

@@ -3,12 +3,12 @@ import { AgentError, milliseconds, type PublicKey, seconds } from '#kernel';
 import type { MessageId } from '#overlay';
 import type { Letter } from '../desk.ts';
 import type { ApiOptions } from '../types.ts';
-import { messageShape, parsePeer, peerShape, routeShape, statusShape } from './shapes.ts';
+import { messageShape, parsePeer, peerShape, QueryError, routeShape, statusShape } from './shapes.ts';
 
 /** What both faces of the stock API, HTTP and JSON-RPC, do and answer. */
 
-/** A reader or sender may wait this long at most. */
-const longestWaitSeconds = 3600;
+/** A reader or sender may wait this long at most: a year, as stock's own command line does when told no time-out. */
+const longestWaitSeconds = 31_622_400;
 
 /** How the one who asks is told apart from one who has gone. */
 export type Left = (leave: () => void) => void;
@@ -47,10 +47,10 @@ export const queriedSubnets = ({ overlay }: ApiOptions) =>
 /** False: there is one by that name. Throws `QueryError` when `endpoint` is none. */
 export function addPeer({ overlay }: ApiOptions, endpoint: unknown): boolean {
   const peer = parsePeer(endpoint);
-  const names = [`tcp://${peer.host}:${peer.port}`, `tcp://[${peer.host}]:${peer.port}`];
-  if (overlay.peers().some((known) => known.kind === 'static' && names.includes(known.endpoint))) return false;
-  overlay.addPeer(peer);
-  return true;
+  const added = overlay.addPeer(peer);
+  if (added === 'no-network') throw new QueryError('endpoint: tls:// needs a private network, wanted tcp://');
+  if (added === 'full') throw new QueryError('endpoint: as many peers as this node keeps, remove one');
+  return added === 'added';
 }
 
 /** False: there is none by that name. */

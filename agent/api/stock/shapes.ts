@@ -1,5 +1,5 @@
 import { formatAddress, formatSubnet } from '#crypto';
-import type { Address, Endpoint, PublicKey } from '#kernel';
+import type { Address, PeerEndpoint, PublicKey } from '#kernel';
 import { messageOf, parsePublicKey } from '#kernel';
 import type { MessageId, MessageStatus, PeerStatus, ReceivedMessage, RouteStatus } from '#overlay';
 import type { Contacts } from '../contacts.ts';
@@ -99,16 +99,17 @@ export function routeShape(route: RouteStatus) {
   };
 }
 
-/** `tcp://ADDRESS:PORT`: stock takes literal addresses here, no names. */
-export function parsePeer(found: unknown): Endpoint {
+/** `tcp://ADDRESS:PORT` or `tls://…`: stock takes literal addresses here, no names. */
+export function parsePeer(found: unknown): PeerEndpoint {
   if (typeof found !== 'string') throw new ShapeError('endpoint: wanted text such as "tcp://192.0.2.1:9651"');
   const [, scheme, rest] = /^([a-z]+):\/\/(.*)$/i.exec(found) ?? [];
   if (scheme === undefined || rest === undefined) throw new QueryError('endpoint: no protocol in front, wanted tcp://');
-  if (scheme.toLowerCase() !== 'tcp') throw new QueryError('endpoint: protocol not supported, wanted tcp://');
+  const known = (['tcp', 'tls'] as const).find((one) => one === scheme.toLowerCase());
+  if (known === undefined) throw new QueryError('endpoint: protocol not supported, wanted tcp://');
   const [, six, four, digits] = /^(?:\[([0-9a-f:.]+)\]|(\d+\.\d+\.\d+\.\d+)):(\d{1,5})$/i.exec(rest) ?? [];
   const port = Number(digits);
   if (digits === undefined || port > 65_535) throw new QueryError('endpoint: wanted ADDRESS:PORT');
-  return { host: six ?? four ?? '', port };
+  return { scheme: known, host: six ?? four ?? '', port };
 }
 
 export const toBase64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');

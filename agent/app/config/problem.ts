@@ -32,11 +32,14 @@ export function formatProblem(problem: Problem): string {
   return `${where}: found ${problem.found}, wanted ${problem.wanted}; ${problem.remedy}`;
 }
 
+/** User and password in an address: never shown. */
+const credentials = /\/\/[^"]*@/g;
+
 /** A value as it stood in the file, short enough for one line. */
 export function show(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (typeof value === 'bigint') return String(value);
-  const text = JSON.stringify(value) ?? String(value);
+  const text = (JSON.stringify(value) ?? String(value)).replaceAll(credentials, '//…@');
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }
 

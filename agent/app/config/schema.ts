@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import * as overlayValue from './overlay-values.ts';
 import * as value from './values.ts';
 
 const { optional, preset, required, worded } = value;
@@ -15,17 +16,18 @@ const node = section('This node.', {
 const overlay = section('The encrypted overlay (a Mycelium node).', {
   listen: preset(
     'Where other nodes may connect. "tcp://[::]:9651": on every address of this machine.',
-    value.list(value.url('tcp', ['tls', 'quic', 'ws', 'wss', 'vsock'], 'tcp://[::]:9651'), 'a list of addresses'),
+    value.list(overlayValue.listenAddress(), 'a list of addresses'),
     ['tcp://127.0.0.1:9651'],
   ),
   peers: preset(
-    'Nodes to connect to, redialled for ever.',
-    value.list(value.url('tcp', ['tls', 'quic', 'ws', 'wss', 'vsock'], 'tcp://192.0.2.1:9651'), 'a list of addresses'),
+    'Nodes to connect to, redialled for ever. A table names a proxy of its own, or "none".',
+    value.list(overlayValue.peer(), 'a list of addresses'),
     [],
   ),
+  proxy: optional('Carries the links to peers: SOCKS5, or HTTP CONNECT.', overlayValue.proxy()),
   discovery: preset(
-    'Find neighbours on the local network. Not in this version.',
-    worded('false', z.literal(false, { error: `false (${value.notYet('discovery of neighbours')})` })),
+    'Find neighbours on the local network by IPv6 multicast: everywhere, or on the interfaces listed.',
+    overlayValue.discovery(),
     false,
   ),
   transit: preset("Carry others' traffic.", value.flag(), true),

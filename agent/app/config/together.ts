@@ -1,4 +1,4 @@
-import type { Endpoint } from '#kernel';
+import { type Endpoint, formatPeer } from '#kernel';
 import { closest } from './closest.ts';
 import { show, type Unplaced } from './problem.ts';
 import type { Settings } from './schema.ts';
@@ -12,6 +12,7 @@ export function checkTogether(settings: Settings): Unplaced[] {
     ...linkNames(settings),
     ...accepts(settings),
     ...beyondLoopback(settings),
+    ...tlsWithoutKey(settings),
   ];
 }
 
@@ -53,6 +54,19 @@ function linkNames({ link }: Settings): Unplaced[] {
     }
     return [{ path: ['link', index, 'name'], found: show(name), wanted: 'a name of its own', remedy: 'rename one' }];
   });
+}
+
+/** There is no key to show. */
+function tlsWithoutKey({ overlay }: Settings): Unplaced[] {
+  if (overlay.network !== undefined) return [];
+  return (['listen', 'peers'] as const).flatMap((setting) =>
+    overlay[setting].flatMap((at, index) => {
+      if (at.scheme !== 'tls') return [];
+      const wanted = 'tcp://, or a private network beside it';
+      const remedy = 'add network = { name = "…", key_file = "…" } under [overlay]';
+      return [{ path: ['overlay', setting, index], found: show(formatPeer(at)), wanted, remedy }];
+    }),
+  );
 }
 
 function beyondLoopback({ mqtt, api }: Settings): Unplaced[] {

@@ -154,7 +154,7 @@ export function later(what: string) {
   return noted(z.optional(z.pipe(z.unknown(), nothing)), { later: true });
 }
 
-function text<T>(words: string, wanted: string, parse: (written: string) => T | null) {
+export function text<T>(words: string, wanted: string, parse: (written: string) => T | null) {
   return worded(
     words,
     parsed(wanted, (written, context): T => parse(written) ?? refuse(context, wanted)),
@@ -167,7 +167,7 @@ function parsed<T>(wanted: string, parse: (written: string, context: Refusal) =>
 
 type Refusal = Pick<z.core.ParsePayload, 'value' | 'issues'>;
 
-function refuse(context: Refusal, wanted: string): never {
+export function refuse(context: Refusal, wanted: string): never {
   context.issues.push({ code: 'custom', message: wanted, input: context.value });
   return z.NEVER;
 }

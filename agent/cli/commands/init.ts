@@ -11,7 +11,7 @@ import { loadSettings } from '../settings.ts';
 import { type Card, cardLines, cardOfIdentity } from './card.ts';
 
 /** Makes what is missing, keeps what is there: identity and configuration. */
-export async function init(options: CommonOptions & { readonly name?: string }): Promise<void> {
+export async function init(options: CommonOptions & { readonly name?: string; readonly lan?: boolean }): Promise<void> {
   if (options.name !== undefined && !isName(options.name)) {
     throw new CommandError(
       exitCodes.usage,
@@ -21,7 +21,7 @@ export async function init(options: CommonOptions & { readonly name?: string }):
   const places = placesOf(options);
   await makeDirectory(places.data, 0o700);
   const identity = await openIdentity(places.data, systemRandom());
-  const made = await makeConfiguration(places, options.name ?? hostname());
+  const made = await makeConfiguration(places, options.name ?? hostname(), options.lan === true);
   const { name } = await loadSettings({ ...places, configNamed: true });
   const card = cardOfIdentity(identity, name);
   if (options.json) return printJson({ ...card, config: places.config, data: places.data });
@@ -37,10 +37,10 @@ async function tell(card: Card, places: Places, made: boolean): Promise<void> {
 }
 
 /** False when there is one already. */
-async function makeConfiguration({ config }: Places, name: string): Promise<boolean> {
+async function makeConfiguration({ config }: Places, name: string, isLan: boolean): Promise<boolean> {
   await makeDirectory(dirname(config), 0o755);
   try {
-    await writeFile(config, template(name), { flag: 'wx', mode: 0o644 });
+    await writeFile(config, template(name, isLan), { flag: 'wx', mode: 0o644 });
     return true;
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
@@ -60,12 +60,21 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
   });
 }
 
-const template = (name: string): string => `# Every setting, its meaning and its default: hypha config docs
+const alone = `# listen = ["tcp://[::]:9651"]          # let other nodes connect; by default only this machine may
+# discovery = true                      # find neighbours on the local network`;
+
+const onLan = `listen = ["tcp://[::]:9651"]
+discovery = true                        # find neighbours on the local network`;
+
+const template = (
+  name: string,
+  isLan: boolean,
+): string => `# Every setting, its meaning and its default: hypha config docs
 [node]
 name = ${JSON.stringify(isName(name) ? name : 'gateway')}
 
 [overlay]
-# listen = ["tcp://[::]:9651"]          # let other nodes connect; by default only this machine may
+${isLan ? onLan : alone}
 # peers = ["tcp://192.0.2.1:9651"]      # nodes to connect to
 
 # [contacts]

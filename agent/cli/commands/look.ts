@@ -12,6 +12,7 @@ interface Peer {
   readonly rxBytes: number;
   readonly txBytes: number;
   readonly connectedForMs: number | null;
+  readonly why: string | null;
 }
 
 export async function peers(options: CommonOptions): Promise<void> {
@@ -27,6 +28,7 @@ export async function peers(options: CommonOptions): Promise<void> {
     peer.connectedForMs === null ? null : duration(peer.connectedForMs),
   ]);
   print(table(['PEER', 'KIND', 'STATE', 'ROUND TRIP', 'IN', 'OUT', 'FOR'], rows, { cut: [0], wide: options.wide }));
+  for (const { endpoint, why } of found) if (why !== null) print(`${endpoint}: ${why}`);
 }
 
 interface Route {

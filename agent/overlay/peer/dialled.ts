@@ -1,7 +1,15 @@
-import type { Clock, Duration, Instant, Random, Timer } from '#kernel';
-import { after, instant } from '#kernel';
-import { formatPeer, type PeerEndpoint } from '../transport/endpoint.ts';
-import { formatProxy } from '../transport/proxy/proxy.ts';
+import {
+  after,
+  type Clock,
+  type Duration,
+  formatPeer,
+  formatProxy,
+  type Instant,
+  instant,
+  type PeerEndpoint,
+  type Random,
+  type Timer,
+} from '#kernel';
 import type { PeerStatus } from '../types.ts';
 import { Backoff, neighbourLadder, patientLadder } from './backoff.ts';
 import type { Peer } from './peer.ts';

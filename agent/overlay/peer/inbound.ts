@@ -1,6 +1,5 @@
-import type { ByteLink, Clock, Duration, Endpoint, Instant, LinkEvents, Timer } from '#kernel';
+import type { ByteLink, Clock, Duration, Endpoint, Instant, LinkEvents, PeerEndpoint, Timer } from '#kernel';
 import { after, seconds } from '#kernel';
-import type { PeerEndpoint } from '../transport/endpoint.ts';
 import type { Ground, Transport } from '../transport/scheme.ts';
 import { defaultGateOptions, Gate, type GateOptions } from './gate.ts';
 import type { Peer } from './peer.ts';

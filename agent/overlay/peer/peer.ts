@@ -1,8 +1,16 @@
-import type { ByteLink, Clock, Instant, LinkEvents } from '#kernel';
-import { instant, never, unreachable } from '#kernel';
+import {
+  type ByteLink,
+  type Clock,
+  formatPeer,
+  type Instant,
+  instant,
+  type LinkEvents,
+  never,
+  type PeerEndpoint,
+  unreachable,
+} from '#kernel';
 import { Alarm } from '../alarm.ts';
 import type { PeerId } from '../router/types.ts';
-import { formatPeer, type PeerEndpoint } from '../transport/endpoint.ts';
 import type { PeerStatus } from '../types.ts';
 import { type Control, decodeControl, encodeControl } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';

@@ -1,8 +1,16 @@
-import type { Clock, Duration, Endpoint, Env, Instant, Listener } from '#kernel';
-import { seconds } from '#kernel';
+import {
+  type Clock,
+  type Duration,
+  type Endpoint,
+  type Env,
+  formatPeer,
+  type Instant,
+  type Listener,
+  type PeerEndpoint,
+  type ProxyServer,
+  seconds,
+} from '#kernel';
 import type { PeerId } from '../router/types.ts';
-import { formatPeer, type PeerEndpoint } from '../transport/endpoint.ts';
-import type { ProxyServer } from '../transport/proxy/proxy.ts';
 import { settledScheme, transportFor } from '../transport/registry.ts';
 import type { Ground, Transport } from '../transport/scheme.ts';
 import type { PeerStatus } from '../types.ts';

@@ -1,8 +1,4 @@
-import type { ByteLink, Clock, Endpoint, LinkEvents, Net, NetworkKey } from '#kernel';
-import type { ProxyServer } from './proxy/proxy.ts';
-
-/** The kinds of link that there are. */
-export type Scheme = 'tcp' | 'tls';
+import type { ByteLink, Clock, Endpoint, LinkEvents, Net, NetworkKey, ProxyServer, Scheme } from '#kernel';
 
 /** What links are made from. */
 export interface Ground {
@@ -14,19 +10,10 @@ export interface Ground {
 
 /** One kind of link. */
 export interface Transport {
-  readonly kind: 'offered';
   readonly scheme: Scheme;
   /** Added to the measured cost of a link. WIRE.md §4. */
   readonly staticCost: (host: string) => number;
   readonly dial: (ground: Ground, to: Endpoint, proxy: ProxyServer | null, events: LinkEvents) => ByteLink;
   /** An incoming link; `opened` follows, also where there is nothing to agree on first. */
   readonly accept: (ground: Ground, link: ByteLink, events: LinkEvents) => ByteLink;
-}
-
-/** A kind of link that stock Mycelium has and this node has not. */
-export interface Refused {
-  readonly kind: 'refused';
-  readonly scheme: string;
-  /** What was found and what to write instead, in one line. */
-  readonly why: string;
 }

@@ -1,5 +1,15 @@
-import { AgentError, type ByteLink, type Endpoint, type LinkEvents, type Net, type NetworkKey } from '#kernel';
-import { formatProxy, type ProxyServer, type ProxyTalk, talkTo } from './proxy/proxy.ts';
+import {
+  AgentError,
+  type ByteLink,
+  type Endpoint,
+  formatProxy,
+  type LinkEvents,
+  type Net,
+  type NetworkKey,
+  type ProxyServer,
+} from '#kernel';
+import { talkTo } from './proxy/proxy.ts';
+import type { ProxyTalk } from './proxy/talk.ts';
 
 /** The way to a peer. */
 export interface Way {

@@ -1,5 +1,5 @@
-import type { Endpoint } from '#kernel';
-import type { ProxyCredentials, ProxyStep, ProxyTalk } from './proxy.ts';
+import type { Endpoint, ProxyCredentials } from '#kernel';
+import type { ProxyStep, ProxyTalk } from './talk.ts';
 
 /** The longest answer that is read: a proxy that says more is not one. */
 const headLimitBytes = 8192;

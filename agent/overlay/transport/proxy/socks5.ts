@@ -1,7 +1,7 @@
 import { constant, hexSizedBy, isRefusal, layout, lengthOf, reserved, sizedBy, u8, u16 } from '#codec';
 import { ipv6Hex } from '#crypto';
-import { type Endpoint, hexOf } from '#kernel';
-import type { ProxyCredentials, ProxyStep, ProxyTalk } from './proxy.ts';
+import { type Endpoint, hexOf, type ProxyCredentials } from '#kernel';
+import type { ProxyStep, ProxyTalk } from './talk.ts';
 
 const version = constant(u8, 5);
 const methods = { none: 0, credentials: 2, unacceptable: 0xff } as const;

@@ -6,7 +6,6 @@ export const costOverTcp = (host: string): number => (host.includes(':') && !hos
 
 /** Plain TCP over IPv4 or IPv6; names are looked up at every dial. WIRE.md §2. */
 export const tcp: Transport = {
-  kind: 'offered',
   scheme: 'tcp',
   staticCost: costOverTcp,
   dial: ({ net }, to, proxy, events) =>

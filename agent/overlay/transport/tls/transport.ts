@@ -5,7 +5,6 @@ import { costOverTcp } from '../tcp/transport.ts';
 
 /** TCP within a private network: TLS 1.3 with the network's key. WIRE.md §2. */
 export const tls: Transport = {
-  kind: 'offered',
   scheme: 'tls',
   staticCost: costOverTcp,
   dial: (ground, to, proxy, events) => dialInSteps(ground.net, { to, proxy, key: keyOf(ground) }, events),
