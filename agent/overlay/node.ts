@@ -252,6 +252,7 @@ class OverlayNode implements Overlay {
       hold: (subnet: Subnet, frame: Parameters<Peer['sendData']>[0]) => this.#route({ kind: 'hold', subnet, frame }),
       send: (peer: Peer['id'], frame: Parameters<Peer['sendData']>[0]) =>
         this.#peers.get(peer)?.sendData(frame) ?? false,
+      setTransit: (isOpen: boolean) => this.#route({ kind: 'transit', isOpen }),
     };
     const deliveries = {
       message: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
@@ -262,7 +263,6 @@ class OverlayNode implements Overlay {
         this.#env.log.debug('packet-died', () => ({
           router: from,
           reason: icmp.reason,
-      setTransit: (isOpen: boolean) => this.#route({ kind: 'transit', isOpen }),
           destination: icmp.destination,
         }));
       },

@@ -1,6 +1,4 @@
-import type { Address, Endpoint, NetworkKey, PublicKey, Subnet } from '#kernel';
-import type { PeerEndpoint } from './transport/endpoint.ts';
-import type { ProxyServer } from './transport/proxy/proxy.ts';
+import type { Address, Endpoint, NetworkKey, PeerEndpoint, ProxyServer, PublicKey, Subnet } from '#kernel';
 import type { TransitLimit } from './transit.ts';
 
 /** 8 random bytes as 16 lower-case hex digits. */
