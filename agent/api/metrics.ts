@@ -78,9 +78,12 @@ const metrics: readonly Metric[] = [
   counter('hypha_broker_sent_total', 'Messages to MQTT clients.', [], ({ broker }) => one(broker.status.sent)),
   gauge('hypha_broker_retained', 'Retained messages.', [], ({ broker }) => one(broker.status.retained)),
   counter('hypha_broker_total', "The broker's counters.", ['what'], ({ broker }) => counts(broker.status.counters)),
+  gauge('hypha_inbox_messages', 'Plain messages that wait for a reader.', [], ({ desk }) => one(desk.inbox.count)),
+  gauge('hypha_inbox_bytes', 'What they take on disk.', [], ({ desk }) => one(desk.inbox.bytes)),
   counter('hypha_messages_total', 'Plain messages.', ['result'], ({ desk }) => [
     [{ result: 'received' }, desk.counters.received],
     [{ result: 'sent' }, desk.counters.sent],
+    [{ result: 'forwarded' }, desk.counters.forwarded],
   ]),
 ];
 
@@ -130,7 +133,9 @@ function dropped({ ring, desk }: ApiOptions): readonly Sample[] {
     [{ reason: 'abandoned' }, sum((line) => line.dropped.abandoned)],
     [{ reason: 'expired' }, sum((line) => line.expired)],
     [{ reason: 'unknown-sender' }, desk.counters.unknownSender],
+    [{ reason: 'topic' }, desk.counters.topicRefused],
     [{ reason: 'inbox-full' }, desk.counters.inboxFull],
+    [{ reason: 'inbox-damaged' }, desk.inbox.damaged],
   ];
 }
 
