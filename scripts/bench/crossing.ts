@@ -5,7 +5,9 @@ import { type Drain, Load, type Paced, type Speed } from './crossing/measure.ts'
 import { syncMs } from './crossing/sync.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);
-const rates = [100, 1_000, 5_000] as const;
+/** `RATES=100,1000`: those alone, without full speed and drains. */
+const chosenRates = process.env['RATES'];
+const rates = chosenRates?.split(',').map(Number) ?? [100, 1_000, 5_000];
 const secondsEach = 3;
 const warmUp = 20_000;
 /** Agents run for months: code that runs a thousand times a second is compiled long before. Same for all. */
@@ -37,13 +39,13 @@ export async function run(): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (const [name, make] of Object.entries(makers))
       await measure(await make(`${directory}/${name}`, false), results.get(name) ?? emptyResult());
-    for (const [name, make] of Object.entries(drainers))
+    for (const [name, make] of chosenRates === undefined ? Object.entries(drainers) : [])
       drains.get(name)?.push(await measureDrain(await make(`${directory}/${name}`, true)));
   }
   const sync = await syncMs(directory);
   rmSync(directory, { recursive: true, force: true });
   print(results, sync);
-  printDrains(drains);
+  if (chosenRates === undefined) printDrains(drains);
 }
 
 /** Another choice than for the rest: mosquitto with its queue alone widened is what is usually deployed. */
@@ -62,7 +64,7 @@ async function measure(contender: Contender, result: Result): Promise<void> {
   await load.fullSpeed(warmUp);
   await load.paced(1_000, warmUpSeconds);
   for (const rate of rates) result.paced.get(rate)?.push(await load.paced(rate, secondsEach));
-  result.full.push(await load.fullSpeed(fullSpeedCount));
+  if (chosenRates === undefined) result.full.push(await load.fullSpeed(fullSpeedCount));
   await load.stop();
   await contender.stop();
 }
