@@ -6,6 +6,9 @@ import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './sto
 import type { ApiOptions } from './types.ts';
 import * as view from './views.ts';
 
+/** The longest message there is, 64 MiB, as base64. Its bytes are not read before the token is seen. */
+const sendLimitBytes = 94_371_840;
+
 /** `/hypha/v1`: what the command line and the status page ask. What changes or sends something wants the token. */
 export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoint[]) {
   return async (app: FastifyInstance): Promise<void> => {
@@ -14,7 +17,8 @@ export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoin
     const tokenHolders = { preHandler: guardToken(options.token) };
     peerRoutes(app, options, tokenHolders);
     app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
-    app.post('/send', tokenHolders, (request) => send(options, request));
+    const senders = { onRequest: guardToken(options.token), bodyLimit: sendLimitBytes };
+    app.post('/send', senders, (request) => send(options, request));
     app.post<{ Querystring: Query }>('/recv', tokenHolders, (request, reply) => receive(options, request, reply));
     app.get<{ Querystring: Query }>('/recv/follow', tokenHolders, (request, reply) => follow(options, request, reply));
   };

@@ -14,6 +14,7 @@ import { isBusTopic, makeDesk, openInbox } from './desk.ts';
 import { openIdentity, openToken } from './identity.ts';
 import { laneOf, linkRules } from './link-rules.ts';
 import { openNetworkKey } from './network-key.ts';
+import { asRouteEvent } from './overlay-events.ts';
 import { OwnTopics } from './own-topics.ts';
 import { Undo } from './undo.ts';
 
@@ -94,6 +95,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
       if (!bus.receive(message)) desk.received(message);
     },
   });
+  overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
   const rules = linkRules(configuration);
   const links = createLinks(
     { env, ring },
@@ -123,7 +125,6 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   });
   const node = { ...identity, name: configuration.name, version: options.version };
   const own = new OwnTopics(broker, node);
-  const listening = () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening });
   const api = createApi({
     listen: configuration.api.listen,
     rpc: configuration.api.rpc,
@@ -142,7 +143,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     desk,
     events,
     links: () => links.views(),
-    listening,
+    listening: () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening }),
   } satisfies ApiOptions);
   return { ...ground, overlay, bus, broker, links, events, own, mqtt, api };
 }
