@@ -4,6 +4,7 @@ import { bus } from './bus.ts';
 import { codec } from './codec.ts';
 import { configuration } from './configuration.ts';
 import { overlay } from './overlay.ts';
+import { overlayLinks } from './overlay-links.ts';
 import { overlayMachines } from './overlay-machines.ts';
 import { overlayPath } from './overlay-path.ts';
 import { ring } from './ring.ts';
@@ -11,6 +12,7 @@ import { ring } from './ring.ts';
 /** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
 export const targets: readonly Target[] = [
   ...overlay,
+  ...overlayLinks,
   ...overlayMachines,
   ...overlayPath,
   ...codec,

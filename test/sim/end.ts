@@ -1,6 +1,7 @@
 import type { ByteLink, LinkEvents } from '#kernel';
 import type { Chance } from './chance.ts';
 import type { SimulatedHost } from './host.ts';
+import { mayBeTaken } from './takeover.ts';
 import type { World } from './world.ts';
 
 const highWaterBytes = 65_536;
@@ -16,17 +17,8 @@ interface Ways {
 
 type EndState = 'opening' | 'open' | 'ending' | 'closed';
 
-const ends = new WeakMap<ByteLink, End>();
-
 /** One side of a connection: what its application sees. */
 export class End {
-  /** The end that a link belongs to. */
-  static of(link: ByteLink): End {
-    const end = ends.get(link);
-    if (end === undefined) throw new Error('simulation: a link of another network');
-    return end;
-  }
-
   readonly host: SimulatedHost;
   readonly link: ByteLink;
   events: LinkEvents | null = null;
@@ -71,7 +63,7 @@ export class End {
         this.close(null);
       },
     };
-    ends.set(this.link, this);
+    mayBeTaken(this.link, this);
   }
 
   #write(bytes: Uint8Array): boolean {

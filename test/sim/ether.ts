@@ -1,11 +1,16 @@
 import type { DatagramSource, Endpoint, Multicast, NetworkInterface } from '#kernel';
 import type { Chance } from './chance.ts';
-import type { SimulatedHost } from './host.ts';
 import type { Path } from './path.ts';
 import type { World } from './world.ts';
 
+/** What hears a datagram. */
+interface Station {
+  readonly name: string;
+  run(what: () => void): void;
+}
+
 interface Member {
-  readonly host: SimulatedHost;
+  readonly host: Station;
   readonly group: Endpoint;
   readonly joined: Set<string>;
   readonly heard: (datagram: Uint8Array, from: DatagramSource) => void;
@@ -46,11 +51,11 @@ export class Ether {
     return names.map((name) => ({ name, addresses: [host], hasLinkLocal: true }));
   }
 
-  crashed(host: SimulatedHost): void {
+  crashed(host: Station): void {
     for (const member of this.#members) if (member.host === host) this.#members.delete(member);
   }
 
-  member(host: SimulatedHost, group: Endpoint, heard: Member['heard']): Multicast {
+  member(host: Station, group: Endpoint, heard: Member['heard']): Multicast {
     const member: Member = { host, group, joined: new Set(), heard };
     this.#members.add(member);
     return {
@@ -72,7 +77,7 @@ export class Ether {
     };
   }
 
-  #wireOf(host: SimulatedHost, interfaceName: string): string | undefined {
+  #wireOf(host: Station, interfaceName: string): string | undefined {
     return this.#plugs.get(host.name)?.get(interfaceName);
   }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { AgentError, type ByteLink, type LinkEvents, type LinkSide, type NetworkKey } from '#kernel';
-import { End } from './end.ts';
+import { takeOver } from './takeover.ts';
 
 const proofBytes = 32;
 const answers = { welcome: 1, wrong: 2 } as const;
@@ -13,9 +13,8 @@ const proofOf = ({ name, key }: NetworkKey): Buffer =>
  * the bytes are as they were. Encrypts nothing; what it shares with the real one is what `Net.secure` promises.
  */
 export function simulatedSecure(link: ByteLink, side: LinkSide, key: NetworkKey, events: LinkEvents): ByteLink {
-  const end = End.of(link);
   const secured = new SecuredLink(link, side, key, events);
-  end.takeOver(secured);
+  takeOver(link, secured);
   return secured;
 }
 

@@ -90,7 +90,7 @@ export class Dialled {
   status(now: Instant): PeerStatus {
     const { proxy } = this.endpoint;
     const via = proxy === null || proxy === undefined ? null : formatProxy(proxy);
-    const story = { via, failures: this.failures, why: this.isOpen ? null : this.#why };
+    const story = this.isOpen ? { via, failures: 0, why: null } : { via, failures: this.failures, why: this.#why };
     if (this.#peer !== null) return { ...this.#peer.status(now), ...story };
     return { ...nothingYet, endpoint: formatPeer(this.endpoint), kind: this.kind, ...story };
   }

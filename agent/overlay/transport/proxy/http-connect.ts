@@ -31,7 +31,8 @@ export class HttpConnect implements ProxyTalk {
     if (end === -1 && this.#heard.length <= headLimitBytes) return { kind: 'wait' };
     const [, status] = /^HTTP\/1\.[01] (\d{3})\b/.exec(this.#heard.toString('latin1', 0, 64)) ?? [];
     if (status === undefined || end === -1) return refused('found another protocol, wanted an answer of HTTP/1.1');
-    if (status === '407') return refused(this.#unwelcome());
+    // 407 by the RFC; tinyproxy says 401 when they are wrong.
+    if (status === '407' || status === '401') return refused(this.#unwelcome());
     if (!status.startsWith('2')) return refused(`status ${status}`);
     const restAt = end + endOfHead.length;
     const [held, more] = [this.#heard.subarray(restAt), bytes.subarray(headLimitBytes + endOfHead.length)];
