@@ -111,6 +111,19 @@ export interface RouteStatus {
   readonly selected: boolean;
 }
 
+/** How the agent stands with a stock daemon that is its node. */
+export interface DaemonStatus {
+  /** `http://127.0.0.1:8989` */
+  readonly url: string;
+  /** `other-key`: it is not the node that this agent is. */
+  readonly state: 'starting' | 'ready' | 'unreachable' | 'other-key';
+  readonly forMs: number;
+  /** Null while it is ready. */
+  readonly why: string | null;
+  /** Times that it was found started anew. */
+  readonly restarts: number;
+}
+
 /** Monotonic counters and gauges, named as in /metrics without the `hypha_overlay_` prefix. */
 export type OverlayCounters = Readonly<Record<string, number>>;
 
@@ -147,4 +160,8 @@ export interface Overlay {
   /** Called when a route to some node comes, goes or changes. Returns a function that removes the listener. */
   onRoute(listener: (to: PublicKey, reachable: boolean) => void): () => void;
   readonly counters: OverlayCounters;
+  /** The least length, no shorter, of a payload that is sure to arrive. Left out: every length. */
+  payloadLength?(bytes: number): number;
+  /** Left out: the node is embedded. */
+  daemon?(): DaemonStatus;
 }
