@@ -1,4 +1,5 @@
 import type { Target } from '../../scripts/fuzz/target.ts';
+import { api } from './api.ts';
 import { broker } from './broker.ts';
 import { bus } from './bus.ts';
 import { codec } from './codec.ts';
@@ -11,6 +12,7 @@ import { ring } from './ring.ts';
 
 /** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
 export const targets: readonly Target[] = [
+  ...api,
   ...overlay,
   ...overlayLinks,
   ...overlayMachines,
