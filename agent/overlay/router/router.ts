@@ -124,6 +124,10 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     return this.#state.seqno;
   }
 
+  get routerId(): RouterId {
+    return this.#state.routerId;
+  }
+
   /** Sizes of the tables and what was refused, by name. */
   counters(): Readonly<Record<string, number>> {
     const { table, sources, waiting, wanted, relayed, searches, ownRequests, dropped } = this.#state;

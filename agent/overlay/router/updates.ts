@@ -1,4 +1,4 @@
-import type { Instant, Subnet } from '#kernel';
+import type { Duration, Instant, Subnet } from '#kernel';
 import { after, instant, seconds } from '#kernel';
 import type { Update } from '../wire/control.ts';
 import { choose } from './choice.ts';
@@ -31,13 +31,17 @@ export function learnUpdate(state: RouterState, peer: PeerId, update: Update, no
     routerId: update.routerId as RouterId,
     seqno: update.seqno,
     metric: update.metric,
-    expires: after(now, seconds((update.interval / 100) * lifetimeIntervals)),
+    expires: after(now, lifetimeOf(update, state.options.updateEvery)),
     refreshed: false,
   };
   const entry = known ?? newEntry(state, subnet, route, now);
   if (entry === null) state.dropped.add('dropped_update_table_full');
   else learnRoute(state, entry, route, now);
 }
+
+/** A neighbour that promises to speak less often than nodes do is not believed for longer. */
+const lifetimeOf = (update: Update, most: Duration): Duration =>
+  seconds(Math.min(update.interval / 100, most / 1000) * lifetimeIntervals);
 
 /** Forgets what a neighbour has announced. False: there was nothing. */
 export function dropRoute(entry: Entry, peer: PeerId): boolean {
@@ -50,8 +54,10 @@ export function dropRoute(entry: Entry, peer: PeerId): boolean {
 /** Something about the routes of a subnet has changed: selects, and tells whoever must know. */
 export function reselect(state: RouterState, entry: Entry, now: Instant): void {
   const before = entry.selected;
-  const route = choose(entry, (peer) => state.costOf(peer), state.sources, now)?.route ?? null;
+  const { chosen, barred } = choose(entry, (peer) => state.costOf(peer), state.sources, now);
+  const route = chosen?.route ?? null;
   entry.selected = route;
+  if (barred !== null) askForSeqno(state, entry, barred, now);
   if (route !== null) {
     const key = keyOfRouter(route.routerId);
     const isOther = before === null || before.peer !== route.peer || entry.key !== key;

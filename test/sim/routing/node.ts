@@ -146,6 +146,7 @@ export class RoutingNode {
 
   /** Where the selected route to a subnet leads, whatever is said about it now. */
   nextNode(subnet: Subnet): RoutingNode | null {
+    if (this.forger?.swallows(subnet) === true) return null;
     const selected = this.isAlive ? (this.#router.entryOf(subnet)?.selected ?? null) : null;
     return selected === null ? null : (this.ends.get(selected.peer)?.other?.node ?? null);
   }
