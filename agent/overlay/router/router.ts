@@ -124,6 +124,10 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     return this.#state.seqno;
   }
 
+  get subnet(): Subnet {
+    return this.#state.subnet;
+  }
+
   get routerId(): RouterId {
     return this.#state.routerId;
   }
@@ -210,6 +214,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     if (now >= this.#announceAt) {
       this.#announceAt = after(now, state.options.updateEvery);
       for (const peer of state.neighbours.keys()) state.announceSelf(peer);
+      state.sources.sweep(now);
     }
     for (let entry = state.agenda.take(now); entry !== null; entry = state.agenda.take(now)) attend(state, entry, now);
     if (now >= state.sweepAt) this.#sweep(now);
@@ -220,11 +225,9 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     const state = this.#state;
     const tables = [state.wanted, state.relayed, state.searches, state.ownRequests];
     for (const table of tables) table.sweep(now);
-    state.sources.sweep(now);
     for (const frame of state.waiting.sweep(now)) state.effects.push({ kind: 'dropped', frame, why: 'no-route' });
     state.sweepAt = never;
     for (const table of [...tables, state.waiting]) state.wakeBy(table.deadline());
-    if (state.sources.count > 0) state.wakeBy(this.#announceAt);
     state.sweepAt = instant(Math.max(state.sweepAt, now + leastSweepMs));
     bumpIfDue(state, now);
   }
