@@ -20,8 +20,11 @@ import { type Discovery, startDiscovery } from './peer/discovery.ts';
 import type { Peer } from './peer/peer.ts';
 import { defaultPeersOptions, Peers } from './peer/peers.ts';
 import { RouterMachine } from './router/router.ts';
-import { defaultRouterOptions, infinite, type RouterEffect, type RouterEvent, type RouterId } from './router/types.ts';
-import { Traffic } from './traffic.ts';
+import { defaultRouterOptions, type RouterEffect, type RouterEvent, type RouterId } from './router/types.ts';
+import { queriedStatuses, routeStatuses } from './seeing/route-view.ts';
+import { NodeSight } from './seeing/sight.ts';
+import { traceWays } from './seeing/ways.ts';
+import { type Deliveries, Traffic } from './traffic.ts';
 import type {
   MessageId,
   MessageStatus,
@@ -60,6 +63,7 @@ class OverlayNode implements Overlay {
   readonly #trafficAlarm: Alarm;
   readonly #messages: Exchange;
   readonly #messageAlarm: Alarm;
+  readonly sight: NodeSight;
   readonly #routeListeners = new Set<RouteListener>();
   #running = false;
 
@@ -79,6 +83,12 @@ class OverlayNode implements Overlay {
       this.#traffic.sweep(at);
       this.#trafficAlarm.set(this.#traffic.deadline());
     });
+    const routing = {
+      want: (subnet: Subnet) => this.#route({ kind: 'wanted', subnet }),
+      onRoute: (listener: RouteListener) => this.onRoute(listener),
+    };
+    const ways = traceWays(clock, identity, this.#keys, this.#router, () => this.#peers, routing);
+    this.sight = new NodeSight(env, this.#counts, ways);
     this.#peers = this.#makePeers();
     this.#messages = this.#makeExchange();
     this.#messageAlarm = new Alarm(clock, (at) => {
@@ -123,6 +133,7 @@ class OverlayNode implements Overlay {
   async stop(): Promise<void> {
     if (!this.#running) return;
     this.#messages.close(this.#now());
+    this.sight.stop();
     this.#running = false;
     for (const alarm of [this.#routerAlarm, this.#trafficAlarm, this.#messageAlarm]) alarm.cancel();
     await this.#discovery?.stop();
@@ -149,7 +160,7 @@ class OverlayNode implements Overlay {
   }
 
   peers(): readonly PeerStatus[] {
-    return this.#peers.status(this.#now());
+    return this.sight.rated(this.#peers.status(this.#now()));
   }
 
   addPeer(endpoint: PeerEndpoint): ReturnType<Overlay['addPeer']> {
@@ -161,21 +172,11 @@ class OverlayNode implements Overlay {
   }
 
   routes(): readonly RouteStatus[] {
-    return [...this.#router.routes()].flatMap(({ subnet, selected, routes }) =>
-      [...routes.values()].map((route) => ({
-        subnet,
-        publicKey: route.routerId.slice(0, 64) as unknown as PublicKey,
-        nextHop: this.#peers.get(route.peer)?.status(this.#now()).endpoint ?? 'gone',
-        metric: route.metric === infinite ? 'infinite' : route.metric,
-        seqno: route.seqno,
-        selected: route === selected,
-      })),
-    );
+    return routeStatuses(this.#router, this.#peers, this.#now());
   }
 
-  queriedSubnets(): readonly { readonly subnet: Subnet; readonly expiresInMs: number }[] {
-    const now = this.#now();
-    return [...this.#router.queries(now)].map(([subnet, expires]) => ({ subnet, expiresInMs: expires - now }));
+  queriedSubnets(): ReturnType<Overlay['queriedSubnets']> {
+    return queriedStatuses(this.#router, this.#now());
   }
 
   keyOf(address: Address): PublicKey | undefined {
@@ -224,7 +225,7 @@ class OverlayNode implements Overlay {
       {
         transmit: (to, body) => this.#transmit(to, body),
         transmitPath: (to, head, tail) => {
-          if (this.#running) this.#traffic.send(to, plaintextKind.path, head, this.#now(), this.address, tail);
+          if (this.#running) this.#send(to, plaintextKind.path, head, tail);
         },
         keyOf,
         hasRoom: (to) => this.#hasRoom(to),
@@ -236,6 +237,12 @@ class OverlayNode implements Overlay {
       },
       random,
     );
+  }
+
+  #send(to: Address, kind: Parameters<Traffic['send']>[1], body: Uint8Array, tail: Uint8Array | null): void {
+    this.sight.sealing = kind;
+    this.#traffic.send(to, kind, body, this.#now(), this.address, tail);
+    this.sight.sealing = null;
   }
 
   #flush(): void {
@@ -254,28 +261,26 @@ class OverlayNode implements Overlay {
         this.#peers.get(peer)?.sendData(frame) ?? false,
       setTransit: (isOpen: boolean) => this.#route({ kind: 'transit', isOpen }),
     };
-    const deliveries = {
-      message: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
-        this.#messages.messagePacket(from, to, body, this.#now()),
-      path: (from: { key: PublicKey; address: Address }, to: Address, body: Uint8Array) =>
-        this.#messages.pathPacket(from, to, body, this.#now()),
-      icmp: (from: PublicKey, icmp: { readonly reason: string; readonly destination: Address }) => {
-        this.#env.log.debug('packet-died', () => ({
-          router: from,
-          reason: icmp.reason,
-          destination: icmp.destination,
-        }));
+    const deliveries: Deliveries = {
+      message: (from, to, body) => {
+        this.sight.opened(plaintextKind.message);
+        this.#messages.messagePacket(from, to, body, this.#now());
+      },
+      path: (from, to, body) => {
+        this.sight.opened(plaintextKind.path);
+        this.#messages.pathPacket(from, to, body, this.#now());
+      },
+      icmp: (from, icmp) => {
+        this.sight.opened(plaintextKind.icmp);
+        this.sight.died(from, icmp);
+        const { reason, destination } = icmp;
+        this.#env.log.debug('packet-died', () => ({ router: from, reason, destination }));
       },
     };
     const { random } = this.#env;
     const { transit, transitLimit } = this.#options;
-    return new Traffic(this.#identity, this.#keys, ways, deliveries, {
-      transit,
-      transitLimit,
-      random,
-      counts: this.#counts,
-      now,
-    });
+    const given = { transit, transitLimit, random, counts: this.#counts, now };
+    return new Traffic(this.#identity, this.#keys, ways, deliveries, given);
   }
 
   #makePeers(): Peers {
@@ -293,6 +298,7 @@ class OverlayNode implements Overlay {
         data: (peer, frame) => this.#traffic.receive(peer.id, frame, this.#now()),
         control: (peer, packet) => this.#control(peer, packet),
         count: (what) => this.#counts.add(what),
+        seen: this.sight.seen,
         unreachable: (peer, why) => log.warn('peer-unreachable', { peer: formatPeer(peer), why }),
         turnedAway: (from, why) => log.warn('stranger-turned-away', { from: formatPeer(from), why }),
       },
@@ -300,17 +306,12 @@ class OverlayNode implements Overlay {
   }
 
   #peerUp(peer: Peer): void {
-    this.#counts.add('links_opened');
-    this.#env.log.info('peer-up', { peer: formatPeer(peer.endpoint), kind: peer.kind });
+    this.sight.peerUp(peer);
     this.#route({ kind: 'peer-up', peer: peer.id, cost: peer.cost });
   }
 
   #peerDown(peer: Peer, why: string): void {
-    const [where, afterMs] = [formatPeer(peer.endpoint), Math.round(peer.stoodForMs)];
-    this.#counts.add('links_closed');
-    this.#counts.add('rx_bytes', peer.rxBytes);
-    this.#counts.add('tx_bytes', peer.txBytes);
-    this.#env.log.info('peer-down', { peer: where, kind: peer.kind, why, afterMs });
+    this.sight.peerDown(peer, why);
     this.#route({ kind: 'peer-down', peer: peer.id });
   }
 
@@ -384,7 +385,7 @@ class OverlayNode implements Overlay {
   #transmit(to: Address, body: Uint8Array): void {
     if (!this.#running) return;
     if (subnetOf(to) !== this.#identity.subnet) {
-      this.#traffic.send(to, plaintextKind.message, body, this.#now());
+      this.#send(to, plaintextKind.message, body, null);
       return;
     }
     const { publicKey: key, address } = this.#identity;

@@ -1,4 +1,5 @@
 import type { Address, Endpoint, NetworkKey, PeerEndpoint, ProxyServer, PublicKey, Subnet } from '#kernel';
+import type { Sight } from './seeing/types.ts';
 import type { TransitLimit } from './transit.ts';
 
 /** 8 random bytes as 16 lower-case hex digits. */
@@ -100,6 +101,9 @@ export interface PeerStatus {
   readonly failures: number;
   /** Why it does not stand; null while it does, or when nothing has been tried. */
   readonly why: string | null;
+  /** Over about the last ten seconds. */
+  readonly rxBytesPerSecond?: number;
+  readonly txBytesPerSecond?: number;
 }
 
 export interface RouteStatus {
@@ -109,6 +113,10 @@ export interface RouteStatus {
   readonly metric: number | 'infinite';
   readonly seqno: number;
   readonly selected: boolean;
+  /** The metric and the cost of the link to the next hop; null: infinite. */
+  readonly cost?: number | null;
+  /** When it ends unless it is announced again. */
+  readonly expiresInMs?: number;
 }
 
 /** How the agent stands with a stock daemon that is its node. */
@@ -164,4 +172,6 @@ export interface Overlay {
   payloadLength?(bytes: number): number;
   /** Left out: the node is embedded. */
   daemon?(): DaemonStatus;
+  /** What can be seen of packets, paths and links; undefined for a node that is not our own. */
+  readonly sight?: Sight;
 }

@@ -28,6 +28,8 @@ export interface PeerSink {
   data(peer: Peer, frame: Uint8Array): void;
   control(peer: Peer, packet: Control): void;
   count(what: string): void;
+  /** Every packet, before anything is made of it. A control packet that comes in has lost its frame header. */
+  seen(peer: Peer, what: 'data-in' | 'control-in' | 'data-out' | 'control-out', bytes: Uint8Array): void;
 }
 
 export interface PeerOptions {
@@ -55,6 +57,8 @@ const ihuInterval = 6000;
 export class Peer {
   readonly id: PeerId;
   readonly endpoint: PeerEndpoint;
+  /** The endpoint as people write it. */
+  readonly name: string;
   readonly kind: PeerStatus['kind'];
   readonly events: LinkEvents;
   readonly #clock: Clock;
@@ -85,6 +89,7 @@ export class Peer {
   ) {
     this.id = id;
     this.endpoint = endpoint;
+    this.name = formatPeer(endpoint);
     this.kind = kind;
     this.#clock = clock;
     this.#options = options;
@@ -150,7 +155,9 @@ export class Peer {
 
   /** False: dropped, because too much waits on this link. */
   sendData(frame: DataFrame): boolean {
-    return this.#outbox?.data(frame.bytes) ?? false;
+    if (this.#outbox?.data(frame.bytes) !== true) return false;
+    this.#sink.seen(this, 'data-out', frame.bytes);
+    return true;
   }
 
   /** False: this node should send no more messages this way now. */
@@ -160,7 +167,9 @@ export class Peer {
 
   sendControl(packet: Control): void {
     if (this.#outbox === null || this.#closed) return;
-    if (!this.#outbox.control(encodeControl(packet))) this.close('does-not-read');
+    const frame = encodeControl(packet);
+    if (this.#outbox.control(frame)) this.#sink.seen(this, 'control-out', frame);
+    else this.close('does-not-read');
   }
 
   close(why: string): void {
@@ -180,7 +189,7 @@ export class Peer {
 
   status(now: Instant): PeerStatus {
     return {
-      endpoint: formatPeer(this.endpoint),
+      endpoint: this.name,
       kind: this.kind,
       state: this.isOpen ? 'alive' : 'connecting',
       linkCost: this.#machine.cost,
@@ -216,12 +225,15 @@ export class Peer {
 
   #data(frame: Uint8Array): void {
     this.#hasSpoken = true;
-    if (!this.#closed) this.#sink.data(this, frame);
+    if (this.#closed) return;
+    this.#sink.seen(this, 'data-in', frame);
+    this.#sink.data(this, frame);
   }
 
   #control(packet: Uint8Array): void {
     this.#hasSpoken = true;
     if (this.#closed) return;
+    this.#sink.seen(this, 'control-in', packet);
     const control = decodeControl(packet);
     if (control === 'unknown') this.#sink.count('control_unknown');
     else if (!('kind' in control)) this.#sink.count('control_refused');

@@ -21,8 +21,11 @@ export const plaintext = layout('plaintext', {
   body: rest(65_535),
 });
 
-/** `path` is ours (path/FORMAT.md), far from the numbers that Mycelium gives out. */
-export const plaintextKind = { packet: 0, message: 1, icmp: 2, path: 73 } as const;
+/**
+ * `path` is ours (path/FORMAT.md), far from the numbers that Mycelium gives out. So is `trace`: nothing, in packets that
+ * are meant to die on the way.
+ */
+export const plaintextKind = { packet: 0, message: 1, icmp: 2, path: 73, trace: 84 } as const;
 
 /** Hop limit as it leaves the origin: 64, less the one that every node takes off before sending. */
 export const originHopLimit = 63;
