@@ -4,6 +4,7 @@ import type { AnnouncedMessage, MessageId, MessageState, OutgoingMessage, Receiv
 import type { Contacts } from './contacts.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Inbox } from './inbox/inbox.ts';
+import { Looks } from './looks.ts';
 import { Replies } from './replies.ts';
 import type { Topics } from './topics.ts';
 
@@ -43,6 +44,7 @@ export interface DeskCounters {
 export class MessageDesk {
   readonly inbox: Inbox;
   readonly topics: Topics;
+  readonly looks = new Looks();
   readonly counters: DeskCounters = {
     unknownSender: 0,
     topicRefused: 0,
@@ -64,10 +66,17 @@ export class MessageDesk {
 
   /** Asked before a byte of a message is kept. Whoever we wrote to may reply; topics are not asked about replies. */
   admit({ from, topic, lengthBytes, isReply }: AnnouncedMessage): boolean {
-    if (!(isReply && this.#replies.mayCome(from)) && !this.#isWelcome(from, topic, isReply)) return false;
+    if (!this.isWelcome({ from, topic, isReply })) return this.#refused(from);
     if (this.inbox.hasRoom(lengthBytes, topic.length) || (isReply && this.#replies.isAwaitedFrom(from))) return true;
     this.counters.inboxFull++;
     return false;
+  }
+
+  /** May this sender send it here, if there is room? */
+  isWelcome({ from, topic, isReply }: Pick<AnnouncedMessage, 'from' | 'topic' | 'isReply'>): boolean {
+    if (isReply && this.#replies.mayCome(from)) return true;
+    const verdict = isReply ? 'default' : this.topics.admits(topic, addressOf(from));
+    return verdict === 'source' || (verdict === 'default' && this.#options.contacts.withKey(from) !== undefined);
   }
 
   /** A reply that somebody waits for is not kept on disk; everything else is, before its sender is told. */
@@ -124,13 +133,9 @@ export class MessageDesk {
     this.#options.markRead(id, fromAddress);
   }
 
-  #isWelcome(from: PublicKey, topic: Uint8Array, isReply: boolean): boolean {
-    const verdict = isReply ? 'default' : this.topics.admits(topic, addressOf(from));
-    if (verdict === 'source') return true;
-    const isContact = this.#options.contacts.withKey(from) !== undefined;
-    if (isContact && verdict === 'default') return true;
-    if (isContact) this.counters.topicRefused++;
-    else this.counters.unknownSender++;
+  #refused(from: PublicKey): false {
+    if (this.#options.contacts.withKey(from) === undefined) this.counters.unknownSender++;
+    else this.counters.topicRefused++;
     return false;
   }
 

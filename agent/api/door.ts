@@ -8,8 +8,9 @@ import { rpcRoute } from './rpc/route.ts';
 import { stockRoutes } from './stock/http.ts';
 import type { ApiOptions } from './types.ts';
 
-/** As at stock's door. */
+/** As at stock's doors: over HTTP, and over JSON-RPC, where a message of 7.8 MB fits. */
 const bodyLimitBytes = 2_097_152;
+const rpcBodyLimitBytes = 10_485_760;
 
 /** Every route behind one listening address. It does not listen itself: requests come by `routing`. */
 export async function openDoor(
@@ -20,7 +21,7 @@ export async function openDoor(
   const app = guarded(at);
   if (options.stock !== 'off') {
     app.register(stockRoutes(options), { prefix: '/api/v1' });
-    app.register(rpcRoute(options, '/rpc'));
+    app.register(rpcRoute(options, '/rpc', bodyLimitBytes));
   }
   app.register(ownRoutes(options, listening), { prefix: '/hypha/v1' });
   app.get('/', async (_, reply) => reply.headers(pageHeaders).send(page));
@@ -36,7 +37,7 @@ export async function openDoor(
 /** JSON-RPC alone, on any path as at stock's door. */
 export async function openRpcDoor(options: ApiOptions, at: Endpoint): Promise<FastifyInstance> {
   const app = guarded(at);
-  app.register(rpcRoute(options, '/*'));
+  app.register(rpcRoute(options, '/*', rpcBodyLimitBytes));
   await app.ready();
   return app;
 }

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
+import { whenGone } from './gone.ts';
 import { guardToken } from './guard.ts';
 import { peerRoutes } from './peers.ts';
 import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './stock/shapes.ts';
@@ -78,9 +79,7 @@ async function receive(options: ApiOptions, request: FastifyRequest<{ Querystrin
   const { desk } = options;
   const patience = milliseconds(1000 * Math.min(parseSeconds(request.query['timeout'], 'timeout') ?? 0, 3600));
   const peek = parseFlag(request.query['peek'], 'peek');
-  const message = await desk.inbox.wait({ topic: topicOf(request.query), peek }, patience, (leave) =>
-    reply.raw.once('close', leave),
-  );
+  const message = await desk.inbox.wait({ topic: topicOf(request.query), peek }, patience, whenGone(reply));
   if (message === null) return reply.code(204).send();
   if (!peek) desk.taken(message);
   return view.messageView(message, options);

@@ -11,6 +11,7 @@ export interface Kept extends Omit<ReceivedMessage, 'payload'> {
 }
 
 const nameDigits = 16;
+const readsAtATime = 4;
 
 /**
  * Messages as files of one directory, named by their order of arrival. A file that is not whole (a power cut while it
@@ -22,6 +23,9 @@ export class InboxFiles {
   readonly #directory: string;
   readonly #names: DirectorySync;
   #next = 1;
+  #reading = 0;
+  /** No longer than there are readers, whom the door bounds. */
+  readonly #waiting: (() => void)[] = [];
   /** Files that were not whole, or could not be read. */
   damaged = 0;
 
@@ -72,7 +76,7 @@ export class InboxFiles {
 
   /** Null: it is damaged. */
   async read({ name }: Kept): Promise<ReceivedMessage | null> {
-    const bytes = await this.#bytesOf(this.#path(name));
+    const bytes = await this.#inTurn(() => this.#bytesOf(this.#path(name)));
     const message = decodeMessageFile(bytes);
     if (message === null) this.#damage(name, 'its digest is another');
     return message;
@@ -94,6 +98,18 @@ export class InboxFiles {
       this.#damage(name, messageOf(error));
     }
     return null;
+  }
+
+  /** A few at a time: each takes as much memory as the message is long. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#reading >= readsAtATime) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#reading++;
+    try {
+      return await work();
+    } finally {
+      this.#reading--;
+      this.#waiting.shift()?.();
+    }
   }
 
   #damage(name: string, why: string): void {

@@ -1,4 +1,5 @@
 import { AgentError, isAgentError, messageOf } from '#kernel';
+import type { Left } from '../gone.ts';
 import * as deeds from '../stock/deeds.ts';
 import { parseId, parseLetter, parseSource, parseTopicText, ShapeError } from '../stock/shapes.ts';
 import type { ApiOptions } from '../types.ts';
@@ -8,7 +9,7 @@ import { Params } from './params.ts';
 /** One method: its parameters in order and what it does. */
 interface Method {
   readonly params: readonly string[];
-  readonly run: (options: ApiOptions, params: Params, left: deeds.Left) => unknown;
+  readonly run: (options: ApiOptions, params: Params, left: Left) => unknown;
 }
 
 /** Stock's own codes (recorded in test/vectors/stock-api.json). */
@@ -189,7 +190,7 @@ const methods = new Map(Object.entries({ ...nodeMethods, ...messageMethods, ...t
 
 /** The stock daemon's methods (WIRE.md §6). Rejects with `RpcFault` for whatever a caller can do wrong. */
 export const rpcCalls =
-  (options: ApiOptions, left: deeds.Left): Call =>
+  (options: ApiOptions, left: Left): Call =>
   async (name, params) => {
     const method = methods.get(name);
     if (method === undefined) throw methodNotFound();

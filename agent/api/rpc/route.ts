@@ -1,17 +1,15 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { messageOf } from '#kernel';
+import { whenGone } from '../gone.ts';
 import type { ApiOptions } from '../types.ts';
 import { answerRpc, tooBig } from './envelope.ts';
 import { rpcCalls } from './methods.ts';
-
-/** As stock's: a message of 7.8 MB fits. */
-const bodyLimitBytes = 10_485_760;
 
 const json = 'application/json; charset=utf-8';
 const plain = 'text/plain; charset=utf-8';
 
 /** JSON-RPC under `path`. The same as stock's door: POST alone, JSON alone, broken JSON answered in JSON-RPC's own way. */
-export function rpcRoute(options: ApiOptions, path: string) {
+export function rpcRoute(options: ApiOptions, path: string, bodyLimitBytes: number) {
   return async (app: FastifyInstance): Promise<void> => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser(
@@ -19,12 +17,10 @@ export function rpcRoute(options: ApiOptions, path: string) {
       { parseAs: 'string', bodyLimit: bodyLimitBytes },
       async (_: FastifyRequest, text: string) => text,
     );
-    app.setErrorHandler((error: FastifyError, _, reply) => refuse(options, error, reply));
+    app.setErrorHandler((error: FastifyError, _, reply) => refuse(options, error, reply, bodyLimitBytes));
     app.post(path, { bodyLimit: bodyLimitBytes }, async (request, reply) => {
       if (!/^application\/json/i.test(request.headers['content-type'] ?? '')) return wantJson(reply);
-      const call = rpcCalls(options, (leave) => {
-        reply.raw.once('close', leave);
-      });
+      const call = rpcCalls(options, whenGone(reply));
       const { status, body } = await answerRpc(typeof request.body === 'string' ? request.body : '', call);
       return reply.code(status).type(json).send(body);
     });
@@ -36,7 +32,7 @@ export function rpcRoute(options: ApiOptions, path: string) {
   };
 }
 
-function refuse({ log }: ApiOptions, error: FastifyError, reply: FastifyReply) {
+function refuse({ log }: ApiOptions, error: FastifyError, reply: FastifyReply, bodyLimitBytes: number) {
   if (error.statusCode === 413) return reply.code(413).type(json).send(tooBig(bodyLimitBytes));
   if (error.statusCode === 415) return wantJson(reply);
   const status = error.statusCode ?? 500;

@@ -2,6 +2,7 @@ import { formatAddress, formatSubnet, parseAddress } from '#crypto';
 import { AgentError, milliseconds, type PublicKey, seconds } from '#kernel';
 import type { MessageId } from '#overlay';
 import type { Letter } from '../desk.ts';
+import type { Left } from '../gone.ts';
 import type { ApiOptions } from '../types.ts';
 import { messageShape, parsePeer, peerShape, QueryError, routeShape, statusShape } from './shapes.ts';
 
@@ -9,9 +10,6 @@ import { messageShape, parsePeer, peerShape, QueryError, routeShape, statusShape
 
 /** A reader or sender may wait this long at most: a year, as stock's own command line does when told no time-out. */
 const longestWaitSeconds = 31_622_400;
-
-/** How the one who asks is told apart from one who has gone. */
-export type Left = (leave: () => void) => void;
 
 export function nodeInfo({ node, clock, startedAt }: ApiOptions) {
   return {
@@ -72,7 +70,8 @@ export async function popMessage(
   if (wanted.topic !== null) desk.refuseReserved(wanted.topic);
   const message = await desk.inbox.wait(wanted, patience(wanted.timeoutSeconds), left);
   if (message === null) return null;
-  if (!wanted.peek) desk.taken(message);
+  if (wanted.peek) desk.looks.enter(message.payload.length, left);
+  else desk.taken(message);
   return messageShape(message, node);
 }
 

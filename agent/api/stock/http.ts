@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isAgentError, messageOf } from '#kernel';
+import { whenGone } from '../gone.ts';
 import type { ApiOptions } from '../types.ts';
 import * as deeds from './deeds.ts';
 import { topicRoutes } from './http-topics.ts';
@@ -76,10 +77,6 @@ async function pop(options: ApiOptions, request: FastifyRequest<{ Querystring: Q
   const message = await deeds.popMessage(options, wanted, whenGone(reply));
   return message ?? reply.code(204).send();
 }
-
-const whenGone = (reply: FastifyReply) => (leave: () => void) => {
-  reply.raw.once('close', leave);
-};
 
 /** "+" of base64 arrives as a space from clients that do not escape it. */
 const topicOf = (found: string | undefined): Uint8Array | null =>
