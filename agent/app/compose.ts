@@ -4,16 +4,17 @@ import { type Bus, type BusEvent, createBus } from '#bus';
 import type { Identity } from '#crypto';
 import type { Endpoint, Env, Listener, NetworkKey, Secret } from '#kernel';
 import { createLinks, type Links } from '#links';
-import { createOverlay, type Overlay } from '#overlay';
+import type { Overlay } from '#overlay';
 import { askSocket, listenHttp, listenStreams } from '#platform';
 import { openRing, type Ring } from '#ring';
 import type { Agent, ComposeOptions, Doors } from './agent.ts';
 import { asEvent } from './bus-events.ts';
 import type { Configuration } from './config/read.ts';
-import { isBusTopic, makeDesk, openInbox } from './desk.ts';
+import { makeDesk, openInbox } from './desk.ts';
 import { openIdentity, openToken } from './identity.ts';
 import { laneOf, linkRules } from './link-rules.ts';
 import { openNetworkKey } from './network-key.ts';
+import { makeOverlay } from './overlay.ts';
 import { asRouteEvent } from './overlay-events.ts';
 import { OwnTopics } from './own-topics.ts';
 import { Undo } from './undo.ts';
@@ -81,20 +82,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const events = new EventHub(env.clock);
   const mqtt: Listener[] = [];
   const desk = makeDesk(env, { ring, inbox, contacts, askSocket, overlay: () => overlay });
-  const overlay: Overlay = createOverlay(env, identity, {
-    listen: configuration.overlay.listen,
-    peers: configuration.overlay.peers,
-    transit: configuration.overlay.transit,
-    transitLimit: configuration.overlay.transit_limit,
-    network,
-    proxy: configuration.overlay.proxy ?? null,
-    discovery: configuration.overlay.discovery,
-    admit: (announced) => (isBusTopic(announced.topic) ? bus.admits(announced) : desk.admit(announced)),
-    store: (message) => (isBusTopic(message.topic) ? null : desk.store(message)),
-    received: (message) => {
-      if (!bus.receive(message)) desk.received(message);
-    },
-  });
+  const overlay: Overlay = makeOverlay(configuration, env, { identity, network, contacts, desk, bus: () => bus });
   overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
   const rules = linkRules(configuration);
   const links = createLinks(

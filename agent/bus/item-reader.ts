@@ -3,6 +3,9 @@ import type { DropReason } from '#ring';
 import { gapBit, gapReasons, latestNames, relayedBit } from './item-writer.ts';
 import { VarintReader } from './varint.ts';
 
+/** The most zeros that may stand behind the items of a batch. */
+export const paddingLimitBytes = 255;
+
 /** Where a relayed record was born. */
 export interface Origin {
   readonly key: PublicKey;
@@ -41,7 +44,7 @@ export class ItemReader {
   }
 
   next(): 'record' | 'gap' | 'end' | 'malformed' {
-    if (this.#left === 0) return this.#from.at === this.#from.bytes.length ? 'end' : 'malformed';
+    if (this.#left === 0) return this.#isOver ? 'end' : 'malformed';
     this.#left--;
     const flags = this.#from.byte();
     const step = this.#from.varint();
@@ -49,6 +52,14 @@ export class ItemReader {
     if (this.#from.bad || step === 0 || this.sequence > Number.MAX_SAFE_INTEGER) return 'malformed';
     const kind = flags >= gapBit ? this.#readGap(flags) : this.#readRecord(flags);
     return this.#from.bad ? 'malformed' : kind;
+  }
+
+  /** Behind the items there is nothing, or a little padding: see `padded` in sending.ts. */
+  get #isOver(): boolean {
+    const { at, bytes } = this.#from;
+    if (bytes.length - at > paddingLimitBytes) return false;
+    for (let index = at; index < bytes.length; index++) if (bytes[index] !== 0) return false;
+    return true;
   }
 
   #readGap(flags: number): 'gap' | 'malformed' {

@@ -14,6 +14,7 @@ import { maxVarintBytes, writeVarint } from './varint.ts';
  *   origin   nothing unless relayed: source v [| key 32 | epoch 12] | sequence v
  *            source: 0 and the origin itself, or n for the n-th new origin of this batch
  *   gap      0x80 + reason u8 | step v to its last sequence | count v
+ *   padding  at most 255 zeros behind the last item
  */
 export const relayedBit = 0x20;
 export const gapBit = 0x80;

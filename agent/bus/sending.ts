@@ -17,7 +17,20 @@ export function sendFrame(
     over = true;
     ended(state === 'aborted' ? 'aborted' : 'received');
   };
-  const sent = overlay.send({ ...frame, replyTo: null, isPatient: true, changed });
+  const payload = padded(frame.payload, overlay);
+  const sent = overlay.send({ ...frame, payload, replyTo: null, isPatient: true, changed });
   if (sent === null) return 'refused';
   return over ? 'ended' : sent;
+}
+
+/**
+ * Some lengths never arrive from a stock daemon (see `Overlay.payloadLength`). Only batches are long enough for that, and
+ * zeros behind their items mean nothing.
+ */
+function padded(payload: Uint8Array, overlay: Overlay): Uint8Array {
+  const length = overlay.payloadLength?.(payload.length) ?? payload.length;
+  if (length === payload.length) return payload;
+  const longer = new Uint8Array(length);
+  longer.set(payload);
+  return longer;
 }

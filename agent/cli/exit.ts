@@ -27,6 +27,7 @@ const byCode: Readonly<Record<string, number>> = {
   'config/invalid': exitCodes.configuration,
   'key/loose': exitCodes.configuration,
   'crypto/bad-key': exitCodes.configuration,
+  'daemon/other-key': exitCodes.configuration,
   'ring/size': exitCodes.configuration,
   'ring/version': exitCodes.configuration,
   'net/no-address': exitCodes.configuration,

@@ -49,6 +49,16 @@ test('a private network, proxies and discovery are read as they are written', (t
   t.like(read('', { HYPHA_OVERLAY_NETWORK: '{ name = "ab", key_file = "k" }' }).overlay.network, { name: 'ab' });
 });
 
+test('with a stock daemon the API makes room for its ports, unless it is told where to listen', (t) => {
+  const daemon = '[overlay]\ndaemon = "http://127.0.0.1:8989"\n';
+  t.deepEqual(read(daemon).overlay.daemon, { host: '127.0.0.1', port: 8989 });
+  t.deepEqual(read(daemon).api.listen, [{ host: '127.0.0.1', port: 8987 }]);
+  t.deepEqual(read(daemon).api.rpc, []);
+  t.deepEqual(read(`${daemon}[api]\nlisten = ["http://127.0.0.1:1"]`).api.listen, [{ host: '127.0.0.1', port: 1 }]);
+  t.deepEqual(read('', { HYPHA_OVERLAY_DAEMON: 'http://[::1]:1' }).api.listen, [{ host: '127.0.0.1', port: 8987 }]);
+  t.is(read('[overlay]\ndaemon = "http://192.0.2.1:1"\ndaemon_remote = true').overlay.daemon?.host, '192.0.2.1');
+});
+
 test('every setting has an explanation', (t) => {
   for (const section of sectionDocs()) {
     t.not(section.doc, '', section.name);
@@ -166,9 +176,19 @@ const refusals: readonly (readonly [title: string, text: string, line: string])[
     'wanted an address such as "tcp://192.0.2.1:9651", or { url = "tcp://…", proxy = "socks5://…" or "none" }',
   ],
   [
-    'a stock daemon as overlay is not in this version',
-    '[overlay]\ndaemon = "http://127.0.0.1:8989"',
-    'wanted nothing (a stock daemon instead of the embedded node is not in this version)',
+    'a stock daemon on another machine is refused',
+    '[overlay]\ndaemon = "http://192.0.2.1:8989"',
+    'overlay.daemon: found "192.0.2.1", wanted a loopback address (its API has neither password nor encryption); use a tunnel, or set daemon_remote = true under [overlay]',
+  ],
+  [
+    "what is a stock daemon's own to decide is refused beside it",
+    '[overlay]\ndaemon = "http://127.0.0.1:8989"\npeers = ["tcp://a:1"]',
+    'overlay.peers: found a setting of the embedded node, wanted none beside daemon; remove it here, and set it for the daemon',
+  ],
+  [
+    'packets that no message of a stock daemon could carry are refused',
+    '[overlay]\ndaemon = "http://127.0.0.1:8989"\n[mqtt]\nmax_packet = "2MB"',
+    'mqtt.max_packet: found 2097152 bytes, wanted at most "1.2MB" with a stock daemon',
   ],
   [
     'MQTT beyond loopback is refused without credentials',

@@ -39,7 +39,15 @@ const overlay = section('The encrypted overlay (a Mycelium node).', {
     'A private network: every link is TLS with its key. The file holds 32 bytes, mode 0600.',
     overlayValue.network(),
   ),
-  daemon: value.later('a stock daemon instead of the embedded node'),
+  daemon: optional(
+    "The HTTP API of a stock Mycelium daemon, used instead of the embedded node. identity.key must be the daemon's own key file; listen and transit are then the daemon's. [api] listens on 8987 then, and rpc is [].",
+    value.url('http', ['https', 'unix'], 'http://127.0.0.1:8989'),
+  ),
+  daemon_remote: preset(
+    'The daemon may be on another machine. Its API has neither password nor encryption.',
+    value.flag(),
+    false,
+  ),
 });
 
 const mqtt = section('The embedded MQTT broker.', {

@@ -1,4 +1,5 @@
 import { type Endpoint, formatPeer } from '#kernel';
+import { besideDaemon } from './beside-daemon.ts';
 import { closest } from './closest.ts';
 import { show, type Unplaced } from './problem.ts';
 import type { Settings } from './schema.ts';
@@ -13,6 +14,7 @@ export function checkTogether(settings: Settings): Unplaced[] {
     ...accepts(settings),
     ...beyondLoopback(settings),
     ...tlsWithoutKey(settings),
+    ...besideDaemon(settings, isLoopback),
   ];
 }
 

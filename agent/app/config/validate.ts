@@ -2,19 +2,26 @@ import type * as z from 'zod/mini';
 import { closest } from './closest.ts';
 import { ConfigError, formatPath, type Problem, show, type Unplaced } from './problem.ts';
 import { type Settings, schema } from './schema.ts';
-import { merge, type Source, sourceOf } from './source.ts';
+import { isTable, merge, type Source, sourceOf, type Tree } from './source.ts';
 import { checkTogether } from './together.ts';
 import { keysOf, schemaAt } from './tree.ts';
 
 /** Later sources win. Throws `ConfigError` with every problem found. */
 export function validate(sources: readonly Source[]): Settings {
-  const merged = merge(sources);
+  const merged = withDaemonDefaults(merge(sources));
   const parsed = schema.safeParse(merged, { reportInput: true });
   if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap((issue) => problemsOf(issue, sources)));
   const problems = checkTogether(parsed.data);
   if (problems.length > 0)
     throw new ConfigError(problems.map(({ path, ...problem }) => place({ ...problem, path }, sources)));
   return parsed.data;
+}
+
+/** A stock daemon has the usual ports of the API already. */
+function withDaemonDefaults(tree: Tree): Tree {
+  const { overlay, api } = tree;
+  if (!isTable(overlay) || overlay['daemon'] === undefined || !(api === undefined || isTable(api))) return tree;
+  return { ...tree, api: { listen: ['http://127.0.0.1:8987'], rpc: [], ...api } };
 }
 
 function place({ path, ...problem }: Unplaced, sources: readonly Source[]): Problem {
