@@ -9,6 +9,7 @@ import { overlayLinks } from './overlay-links.ts';
 import { overlayMachines } from './overlay-machines.ts';
 import { overlayPath } from './overlay-path.ts';
 import { ring } from './ring.ts';
+import { router } from './router.ts';
 
 /** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
 export const targets: readonly Target[] = [
@@ -17,6 +18,7 @@ export const targets: readonly Target[] = [
   ...overlayLinks,
   ...overlayMachines,
   ...overlayPath,
+  ...router,
   ...codec,
   ...ring,
   ...bus,
