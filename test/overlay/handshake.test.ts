@@ -64,3 +64,23 @@ test('strangers keep few handshakes open, and a member gets in meanwhile', async
   t.true(await scene.until(() => member.overlay.reachable(hub.overlay.publicKey), 5_000));
   t.is(closed, 480);
 });
+
+test('a proxy that drips its answer is given up after ten seconds', async (t) => {
+  const scene = new Scene(75);
+  const proxy = scene.network.boot('proxy');
+  let drips = 0;
+  await proxy.net.listen({ host: '::', port: 1080 }, (link) => {
+    const drip = (): void => {
+      drips++;
+      link.write(Buffer.from('HTTP/1.1 200 OK\r\nX: '.charAt(drips % 21)));
+      proxy.clock.at((proxy.clock.now() + 500) as never, drip);
+    };
+    drip();
+    return deaf;
+  });
+  const a = await scene.node('a', ['hub'], { proxy: { kind: 'http', host: 'proxy', port: 1080, credentials: null } });
+  await scene.run(9_500);
+  t.is(a.overlay.peers()[0]?.state, 'connecting');
+  await scene.run(600);
+  t.like(a.overlay.peers()[0], { failures: 1, why: 'no answer in 10 s', via: 'http://proxy:1080' });
+});

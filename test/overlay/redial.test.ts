@@ -59,14 +59,14 @@ test('when the addresses of the machine change, a peer that waits is dialled wit
   }
 });
 
-test('a link over an address that is gone is noticed within ten seconds, without any traffic', async (t) => {
+test('a link over an address that is gone is noticed within twenty seconds, without any traffic', async (t) => {
   const { scene, b } = await pair(62);
   await scene.run(1_000);
   scene.network.halfOpen('a', 'b');
   scene.network.ether.plug('b', 'wwan0', 'lte');
   const start = scene.world.now;
   t.true(await scene.until(() => b.overlay.counters['links_opened'] === 2, 30_000));
-  t.true(scene.world.now - start < 10_000, `${scene.world.now - start} ms`);
+  t.true(scene.world.now - start < 20_000, `${scene.world.now - start} ms`);
 });
 
 test('the first of our links that stands again brings the others along', async (t) => {

@@ -6,6 +6,7 @@ import {
   formatProxy,
   type Instant,
   instant,
+  milliseconds,
   type PeerEndpoint,
   type Random,
   type Timer,
@@ -84,7 +85,7 @@ export class Dialled {
     const now = this.#dialling.clock.now();
     if (!this.#isRunning || this.isOpen || now - this.#dialledAt < hurryEveryMs) return;
     if (this.#peer === null) this.#dial();
-    else this.#peer.close('asked-anew');
+    else this.#peer.close(askedAnew);
   }
 
   status(now: Instant): PeerStatus {
@@ -110,17 +111,20 @@ export class Dialled {
     if (this.#peer !== peer) return;
     this.#peer = null;
     this.#setTimer(null);
+    if (peer.why === askedAnew) return this.#again(soon);
     const hasStood = peer.hasSpoken;
     const isGood = hasStood && peer.stoodForMs >= this.#dialling.goodAfterMs;
     if (isGood) this.#backoff.reset();
     if (hasStood) this.failures = 0;
     else this.failures++;
     if (!this.#isRunning) return;
-    this.#tell(cause?.message ?? peer.why, hasStood);
+    this.#tell(cause?.message ?? words[peer.why] ?? peer.why, hasStood);
     if (!hasStood) this.#dialling.failed(this);
-    if (!this.#isRunning) return;
-    const { random } = this.#dialling;
-    this.#setTimer(peer.why === 'asked-anew' ? soon : this.#backoff.next(random.fraction()), () => this.#dial());
+    this.#again(this.#backoff.next(this.#dialling.random.fraction()));
+  }
+
+  #again(wait: Duration): void {
+    if (this.#isRunning) this.#setTimer(wait, () => this.#dial());
   }
 
   /** Once for each reason, not once for each attempt. */
@@ -137,7 +141,18 @@ export class Dialled {
   }
 }
 
-const soon = 0 as Duration;
+const soon = milliseconds(0);
+const askedAnew = 'asked-anew';
+
+/** Why a link ended, where its own end has no words for people. */
+const words: Readonly<Record<string, string>> = {
+  'no-answer': 'no answer in 10 s',
+  'no-packet': 'found no Mycelium node: nothing came in 10 s',
+  'no-ihu': 'its Hellos were not answered any more',
+  silent: 'it fell silent',
+  'does-not-read': 'it reads nothing any more',
+  closed: 'the far side closed the link',
+};
 
 const nothingYet = {
   state: 'dead',

@@ -92,6 +92,7 @@ export class Peers {
       down: (peer, why) => {
         this.#open.delete(peer.id);
         sink.down(peer, why);
+        if (peer.kind !== 'inbound') this.#watch.hasten();
       },
     };
     const { connectWithin, goodAfterMs } = options;
@@ -109,7 +110,11 @@ export class Peers {
       count: sink.count,
       turnedAway: (from, why) => this.#turnedAway(from, why),
     });
-    this.#watch = new NetworkWatch(env, () => this.#hurry());
+    this.#watch = new NetworkWatch(
+      env,
+      () => [...this.#dialled.values()].some(({ isOpen }) => !isOpen),
+      () => this.#hurry(),
+    );
   }
 
   async start(listen: readonly PeerEndpoint[]): Promise<void> {
