@@ -1,8 +1,11 @@
 import test from 'ava';
 import { Secret } from '#kernel';
+import { SimulatedNetwork, World } from '#sim';
 import { HttpConnect } from '../../agent/overlay/transport/proxy/http-connect.ts';
 import { Socks5 } from '../../agent/overlay/transport/proxy/socks5.ts';
 import type { ProxyStep, ProxyTalk } from '../../agent/overlay/transport/proxy/talk.ts';
+import { dialInSteps } from '../../agent/overlay/transport/staged-link.ts';
+import { Recorder } from '../contracts/net.ts';
 
 const bytes = (hex: string): Uint8Array => Buffer.from(hex.replaceAll(' ', ''), 'hex');
 const credentials = { user: 'me', password: new Secret(Buffer.from('hush')) };
@@ -74,4 +77,25 @@ test('every refusal of an HTTP proxy is told in words', (t) => {
     answer('HTTP/1.1 200 OK\r\n'.padEnd(9_000, 'x')),
     'HTTP proxy: found another protocol, wanted an answer of HTTP/1.1',
   );
+});
+
+test('bytes right behind the answer of a proxy are the first of the peer, and come after the link is open', async (t) => {
+  const world = new World(76);
+  const network = new SimulatedNetwork(world);
+  const [near, far] = [network.boot('a'), network.boot('proxy')];
+  await far.net.listen({ host: '::', port: 1080 }, (link) => {
+    const asked = new Recorder();
+    let heard = '';
+    asked.received = (bytes) => {
+      heard += Buffer.from(bytes).toString();
+      if (heard.endsWith('\r\n\r\n')) link.write(Buffer.from('HTTP/1.1 200 Connected\r\n\r\nthe first'));
+    };
+    return asked;
+  });
+  const end = new Recorder();
+  const proxy = { kind: 'http', host: 'proxy', port: 1080, credentials: null } as const;
+  const link = dialInSteps(near.net, { to: { host: 'hub', port: 1 }, proxy, key: null }, end);
+  t.true(await world.run(5_000, () => end.bytes === 9));
+  t.deepEqual([end.text(), end.history], ['the first', ['opened', 'received']]);
+  link.destroy();
 });
