@@ -77,6 +77,8 @@ export class Peer {
   #why = 'closed';
   rxBytes = 0;
   txBytes = 0;
+  /** What is gathered of the link machine's own: it knows of that, and nothing answers an IHU. */
+  #keepAliveBytes = 0;
 
   constructor(
     id: PeerId,
@@ -115,7 +117,9 @@ export class Peer {
     this.#link = link;
     this.#outbox = new Outbox(link, this.#options.outbox, this.#clock.soon, (bytes) => {
       this.txBytes += bytes;
-      this.#step({ kind: 'wrote' });
+      const isMore = bytes > this.#keepAliveBytes;
+      this.#keepAliveBytes = 0;
+      if (isMore) this.#step({ kind: 'wrote' });
     });
     if (isOpen) this.#opened();
   }
@@ -168,6 +172,7 @@ export class Peer {
   sendControl(packet: Control): void {
     if (this.#outbox === null || this.#closed) return;
     const frame = encodeControl(packet);
+    if (packet.kind === 'hello' || packet.kind === 'ihu') this.#keepAliveBytes += frame.length;
     if (this.#outbox.control(frame)) this.#sink.seen(this, 'control-out', frame);
     else this.close('does-not-read');
   }
