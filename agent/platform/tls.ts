@@ -1,6 +1,5 @@
-import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { type ConnectionOptions, connect, createSecureContext, TLSSocket, type TLSSocketOptions } from 'node:tls';
+import type { ConnectionOptions, SecureContext, TLSSocket, TLSSocketOptions } from 'node:tls';
 import {
   AgentError,
   assert,
@@ -20,8 +19,25 @@ const both = {
   minVersion: 'TLSv1.3',
   maxVersion: 'TLSv1.3',
   ciphers: suites,
-  secureOptions: constants.SSL_OP_NO_TICKET,
+  /** SSL_OP_NO_TICKET */
+  secureOptions: 0x4000,
 } as const;
+
+interface Tls {
+  readonly module: typeof import('node:tls');
+  /** One for all: each costs 11 ms. */
+  readonly context: SecureContext;
+}
+
+let loaded: Tls | null = null;
+
+/** At first use: 16 ms that a start without a private network does not wait for. */
+function loadTls(): Tls {
+  if (loaded !== null) return loaded;
+  const module = process.getBuiltinModule('node:tls');
+  loaded = { module, context: module.createSecureContext(both) };
+  return loaded;
+}
 
 /** TLS 1.3 with an external pre-shared key (and an ephemeral exchange) over a link of `realNet`. */
 export function secure(link: ByteLink, side: LinkSide, network: NetworkKey, events: LinkEvents): ByteLink {
@@ -46,25 +62,25 @@ function askFor(socket: Socket, { name, key }: NetworkKey): TLSSocket {
   // Node's types want a hint that TLS 1.3 does not have.
   const pskCallback: ConnectionOptions['pskCallback'] = () => ({ psk: key.reveal(), identity: name });
   // Certificates are not looked at: `secure` wants the key shown, which none does.
-  return connect({ ...both, socket, pskCallback, rejectUnauthorized: false });
+  const { module, context: secureContext } = loadTls();
+  return module.connect({ ...both, secureContext, socket, pskCallback, rejectUnauthorized: false });
 }
 
 interface ServerOptions extends TLSSocketOptions {
   readonly pskCallback: (socket: TLSSocket, identity: string) => Uint8Array | null;
 }
 
-const context = createSecureContext(both);
-
 function answerWith(socket: Socket, { name, key }: NetworkKey, handshake: Handshake): TLSSocket {
+  const { module, context: secureContext } = loadTls();
   const options: ServerOptions = {
     isServer: true,
-    secureContext: context,
+    secureContext,
     pskCallback: (_, identity) => {
       handshake.foundName = identity;
       return identity === name ? key.reveal() : null;
     },
   };
-  return new TLSSocket(socket, options);
+  return new module.TLSSocket(socket, options);
 }
 
 /** Ours: the handshake went well, but by a certificate. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { realNet } from '#platform';
@@ -31,4 +32,10 @@ test('an unknown name ends the link with net/unknown-host', async (t) => {
   realNet.dial({ host: 'no-such-host.invalid', port: 1 }, end);
   await until(() => end.isClosed);
   t.like(end.cause, { code: 'net/unknown-host', remedy: 'retry' });
+});
+
+test('a start that uses no TLS does not load it', (t) => {
+  const room = new URL('../../agent/platform/tls.ts', import.meta.url);
+  const program = `import '${room}'; console.log(process.moduleLoadList.includes('NativeModule tls'))`;
+  t.is(execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }), 'false\n');
 });
