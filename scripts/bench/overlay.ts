@@ -1,68 +1,87 @@
 import { randomBytes } from 'node:crypto';
 import { stockBinary } from '../../test/interop/stock.ts';
+import { cipherMegabytes } from './overlay/cipher.ts';
 import { type Contender, ourPair, stockPair } from './overlay/contender.ts';
+import { carriedBy } from './overlay/link.ts';
+import { measureMemory } from './overlay/memory.ts';
 
 const rounds = Number(process.env['ROUNDS'] ?? 5);
 const smallBytes = 200;
+const readingBytes = 100;
 const largeBytes = 1_000_000;
+const hugeBytes = 64 * 1024 * 1024;
 const inFlight = 32;
 const secondsEach = 1.5;
+const pacedSeconds = 3;
 
-const lowerIsBetter: ReadonlySet<string> = new Set(['medianMs', 'cpuUs', 'aeads', 'cpuMs']);
-
-interface Figures {
-  readonly medianMs: number[];
-  readonly oneByOne: number[];
-  readonly together: number[];
-  readonly cpuUs: number[];
-  readonly aeads: number[];
-  readonly megabytes: number[];
-  readonly cpuMs: number[];
-}
-
-const empty = (): Figures => ({
-  medianMs: [],
-  oneByOne: [],
-  together: [],
-  cpuUs: [],
-  aeads: [],
-  megabytes: [],
-  cpuMs: [],
-});
+/** The columns of the table: what it says, and whether less is better. */
+const figures = {
+  firstMs: ['first message after the start, ms', true],
+  medianMs: ['200 B acknowledged, median ms', true],
+  oneByOne: ['200 B, 1 in flight /s', false],
+  together: ['200 B, 32 in flight /s', false],
+  cpuUs: ['200 B, 32 in flight: CPU µs each, both nodes', true],
+  aeads: ['200 B, 32 in flight: AEADs each', true],
+  large: ['1 MB: MB/s', false],
+  largeCpu: ['1 MB: CPU ms a MB, both nodes', true],
+  huge: ['64 MB: MB/s', false],
+  hugeCpu: ['64 MB: CPU ms a MB, both nodes', true],
+  lonePackets: ['100 B, one at a time: packets on the wire', true],
+  loneBytes: ['100 B, one at a time: bytes on the wire', true],
+  pacedPackets: ['100 B, 100/s: packets on the wire', true],
+  pacedBytes: ['100 B, 100/s: bytes on the wire', true],
+} as const;
+type Name = keyof typeof figures;
+type Figures = Map<Name, number[]>;
 
 /**
- * Messages from agent to agent, each in a process of its own, over one TCP link on loopback: 200 bytes acknowledged, one by
- * one and 32 in flight, and 1 MB one after the other. Beside it, where MYCELIUM_BIN is set, a pair of stock daemons in
- * the same run, taken in turn.
+ * Messages from node to node, each in a process of its own, over one TCP link on loopback: on the better path, in messages
+ * alone, and, where MYCELIUM_BIN is set, between stock daemons; in turn, in the same run. Beside them what one core can
+ * encrypt and decrypt, and what a node holds in memory.
  */
 export async function run(): Promise<void> {
-  const makers = stockBinary === undefined ? [ourPair] : [ourPair, stockPair];
+  const makers = [() => ourPair('path'), () => ourPair('messages'), ...(stockBinary === undefined ? [] : [stockPair])];
   if (stockBinary === undefined) console.log('skipped: the stock pair, MYCELIUM_BIN is not set');
   const results = new Map<string, Figures>();
+  const ciphers: number[] = [];
   for (let round = 0; round < rounds; round++) {
+    ciphers.push(cipherMegabytes());
     for (const make of makers) {
       const contender = await make();
-      const figures = results.get(contender.name) ?? empty();
+      const figures = results.get(contender.name) ?? new Map();
       results.set(contender.name, figures);
-      await measure(contender, figures);
+      await measure(contender, (name, value) => figures.set(name, [...(figures.get(name) ?? []), value]));
       await contender.stop();
     }
   }
-  print(results);
+  print(results, median(ciphers));
 }
 
-async function measure(contender: Contender, figures: Figures): Promise<void> {
-  await lanes(contender, inFlight, smallBytes, secondsEach);
-  const alone = await lanes(contender, 1, smallBytes, secondsEach);
-  figures.medianMs.push(median(alone.latenciesMs));
-  figures.oneByOne.push(alone.perSecond);
-  const together = await lanes(contender, inFlight, smallBytes, secondsEach);
-  figures.together.push(together.perSecond);
-  figures.cpuUs.push(together.cpuUsEach);
-  figures.aeads.push(together.aeadsEach);
-  const large = await lanes(contender, 1, largeBytes, secondsEach);
-  figures.megabytes.push((large.perSecond * largeBytes) / 1e6);
-  figures.cpuMs.push(large.cpuUsEach / 1000);
+async function measure(contender: Contender, note: (name: Name, value: number) => void): Promise<void> {
+  note('firstMs', contender.firstMs);
+  await lanes(contender, inFlight, smallBytes);
+  const alone = await lanes(contender, 1, smallBytes);
+  note('medianMs', median(alone.latenciesMs));
+  note('oneByOne', alone.perSecond);
+  const together = await lanes(contender, inFlight, smallBytes);
+  note('together', together.perSecond);
+  note('cpuUs', together.cpuUsEach);
+  note('aeads', together.aeadsEach);
+  const lone = await paced(contender, 5);
+  note('lonePackets', lone.packets);
+  note('loneBytes', lone.bytes);
+  const steady = await paced(contender, 100);
+  note('pacedPackets', steady.packets);
+  note('pacedBytes', steady.bytes);
+  for (const [bytes, name] of [
+    [largeBytes, 'large'],
+    [hugeBytes, 'huge'],
+  ] as const) {
+    if (bytes > contender.limitBytes) continue;
+    const { perSecond, cpuUsEach } = await lanes(contender, 1, bytes);
+    note(name, (perSecond * bytes) / 1e6);
+    note(`${name}Cpu`, cpuUsEach / 1000 / (bytes / 1e6));
+  }
 }
 
 interface Lanes {
@@ -74,12 +93,12 @@ interface Lanes {
 }
 
 /** `count` senders, each of which sends its next message when the last has arrived. */
-async function lanes(contender: Contender, count: number, bytes: number, seconds: number): Promise<Lanes> {
+async function lanes(contender: Contender, count: number, bytes: number): Promise<Lanes> {
   const payload = randomBytes(bytes);
   const latenciesMs: number[] = [];
   const before = await contender.usage();
   const startedAt = performance.now();
-  const endsAt = startedAt + seconds * 1000;
+  const endsAt = startedAt + secondsEach * 1000;
   const lane = async (): Promise<void> => {
     while (performance.now() < endsAt) {
       const sentAt = performance.now();
@@ -95,23 +114,46 @@ async function lanes(contender: Contender, count: number, bytes: number, seconds
   return { perSecond, latenciesMs, cpuUsEach, aeadsEach };
 }
 
-function print(results: ReadonlyMap<string, Figures>): void {
-  const columns = {
-    medianMs: 'median ms',
-    oneByOne: '1 in flight /s',
-    together: '32 in flight /s',
-    cpuUs: '32 in flight: CPU µs each, both nodes',
-    aeads: '32 in flight: AEADs each',
-    megabytes: '1 MB: MB/s',
-    cpuMs: '1 MB: CPU ms each, both nodes',
-  };
-  const rows = Object.entries(columns).map(([name, title]) => {
-    const of = (contender: string): number => median(results.get(contender)?.[name as keyof Figures] ?? []);
-    const ratio = lowerIsBetter.has(name) ? of('stock') / of('hypha') : of('hypha') / of('stock');
-    return { '200 B': title, hypha: round(of('hypha')), stock: round(of('stock')), 'times better': round(ratio) };
+/** What one reading of 100 bytes costs on the wire when so many are sent in a second, evenly. */
+async function paced(contender: Contender, perSecond: number): Promise<{ packets: number; bytes: number }> {
+  const before = carriedBy(contender.port);
+  const count = pacedSeconds * perSecond;
+  const startedAt = performance.now();
+  const crossings: Promise<void>[] = [];
+  for (let sent = 0; sent < count; sent++) {
+    const waitMs = startedAt + (sent * 1000) / perSecond - performance.now();
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, waitMs)));
+    crossings.push(contender.cross(randomBytes(readingBytes), true));
+  }
+  await Promise.all(crossings);
+  const after = carriedBy(contender.port);
+  return { packets: (after.packets - before.packets) / count, bytes: (after.bytes - before.bytes) / count };
+}
+
+function print(results: ReadonlyMap<string, Figures>, cipher: number): void {
+  const rows = Object.entries(figures).map(([name, [title, isLessBetter]]) => {
+    const of = (contender: string): number => median(results.get(contender)?.get(name as Name) ?? []);
+    const ratio = (one: string, other: string): number => (isLessBetter ? of(other) / of(one) : of(one) / of(other));
+    return {
+      measured: title,
+      path: round(of('path')),
+      messages: round(of('messages')),
+      stock: round(of('stock')),
+      'path: × messages': round(ratio('path', 'messages')),
+      'path: × stock': round(ratio('path', 'stock')),
+    };
   });
   console.table(rows);
-  console.log(`medians of ${rounds} interleaved rounds`);
+  const huge = median(results.get('path')?.get('huge') ?? []);
+  console.log(
+    `one core seals and opens ${round(cipher)} MB/s in packets of 64 KiB; 64 MB by the path: ${round(huge / cipher)} of that`,
+  );
+  const { perPeer, perRoute, perThousandWaiting } = measureMemory();
+  const kib = (bytes: number): string => `${round(bytes / 1024)} KiB`;
+  console.log(
+    `memory: ${kib(perPeer)} a peer, ${kib(perRoute)} a route, ${kib(perThousandWaiting)} for 1,000 messages of 200 B that wait for a route`,
+  );
+  console.log(`medians of ${rounds} interleaved rounds; × more than 1: the path is better`);
 }
 
 const round = (value: number): number => Number(value.toPrecision(3));

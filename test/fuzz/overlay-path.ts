@@ -54,8 +54,8 @@ function frames(): Buffer[] {
     writeFragmentHead({ ...head, tag: 8, lengthBytes: 80 }, offset, 40, frame, 0);
     return frame;
   });
-  const state = Buffer.alloc(5);
-  writeState(2, 7, state, 0);
+  const state = Buffer.alloc(6);
+  writeState({ code: 2, tag: 7, more: 3 }, state, 0);
   const ack = Buffer.from('02000000010000000100', 'hex');
   return [
     whole,

@@ -6,6 +6,7 @@ import {
   type MessageState,
   type OutgoingMessage,
   type Overlay,
+  type OverlayOptions,
   type ReceivedMessage,
 } from '#overlay';
 import { realEnv } from '#platform';
@@ -28,7 +29,7 @@ export class Ours {
   keeps = true;
   #takers: (() => void)[] = [];
 
-  constructor(secretKey: Uint8Array, peers: readonly Endpoint[]) {
+  constructor(secretKey: Uint8Array, peers: readonly Endpoint[], more: Partial<OverlayOptions> = {}) {
     const identity: Identity = identityOf(secretKey);
     this.overlay = createOverlay(realEnv(quiet), identity, {
       listen: [{ host: '127.0.0.1', port: 0 }],
@@ -40,11 +41,16 @@ export class Ours {
         this.received.push(message);
         for (const taker of this.#takers.splice(0)) taker();
       },
+      ...more,
     });
   }
 
-  static async start(secretKey: Uint8Array, peers: readonly Endpoint[]): Promise<Ours> {
-    const ours = new Ours(secretKey, peers);
+  static async start(
+    secretKey: Uint8Array,
+    peers: readonly Endpoint[],
+    more: Partial<OverlayOptions> = {},
+  ): Promise<Ours> {
+    const ours = new Ours(secretKey, peers, more);
     await ours.overlay.start();
     return ours;
   }

@@ -6,6 +6,7 @@ import { PacketSize } from './packet-size.ts';
 import { RoundTrip } from './round-trip.ts';
 import type { Session } from './session.ts';
 import { Window } from './window.ts';
+import type { State } from './wire.ts';
 
 /** What is known about one node that speaks, or is asked whether it speaks, the better path. */
 export class Far {
@@ -34,8 +35,8 @@ export class Far {
   readonly ready: Fifo<Letter> = new Fifo();
   /** Frames to send, which go again when they are lost. */
   controls: Uint8Array[] = [];
-  /** Code and tag in turn, to be sent once. */
-  states: number[] = [];
+  /** To be told once. */
+  states: State[] = [];
   /** When the last packet that wants an answer went. */
   askedAt: Instant = instant(0);
   silences = 0;
@@ -55,6 +56,13 @@ export class Far {
   /** There is nothing to wait for: it may be forgotten. */
   get isIdle(): boolean {
     return this.letters.size === 0 && this.hellos === 0;
+  }
+
+  /** Tells what has become of an attempt; tags that follow each other share a frame. */
+  tell(code: number, tag: number): void {
+    const last = this.states.at(-1);
+    if (last !== undefined && last.code === code && last.more < 255 && last.tag + last.more + 1 === tag) last.more++;
+    else this.states.push({ code, tag, more: 0 });
   }
 
   enqueue(letter: Letter): void {

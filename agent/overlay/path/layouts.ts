@@ -1,4 +1,4 @@
-import { constant, hex, type Layout, layout, lengthOf, reserved, rest, sizedBy, u8, u16, u32, within } from '#codec';
+import { constant, hex, type Layout, layout, lengthOf, rest, sizedBy, u8, u16, u32, within } from '#codec';
 import type { Subnet } from '#kernel';
 import type { MessageId } from '../types.ts';
 import { frameType, messageFlag, pathVersion, stateCode } from './wire.ts';
@@ -47,10 +47,11 @@ export const aboutFrameLayout = layout('path.about', {
   id: hex<MessageId>(8),
 });
 
-/** STATE. FORMAT.md. 5 bytes. */
+/** STATE. FORMAT.md. 6 bytes. Of `tag` and so many more behind it. */
 export const stateFrameLayout = layout('path.state', {
   type: within(u8, frameType.state, frameType.state + stateCode.conflict),
   tag: u32,
+  more: u8,
 });
 
 const flags = messageFlag.reply | messageFlag.patient;
@@ -72,9 +73,6 @@ export const fragmentFrameLayout = layout('path.fragment', {
   offset: u32,
   ...content,
 });
-
-/** The rest of a packet behind a frame of type 0. */
-export const paddingLayout = layout('path.padding', { type: constant(u8, frameType.padding), padding: reserved(0) });
 
 /** The table for a frame that begins with this byte; undefined when it names none. */
 export function frameLayout(type: number): Layout<object> | undefined {

@@ -393,7 +393,7 @@ export class PathMachine {
 
   /** Inside a packet it goes with its acknowledgement; later, when something was made durable, at once. */
   #answer(far: Far, code: number, tag: number): void {
-    far.states.push(code, tag);
+    far.tell(code, tag);
     if (this.#reading !== null || far.session === null) return;
     far.session.ackAt = this.#now;
     this.#stir(far);

@@ -33,7 +33,7 @@ export interface PathOptions {
 
 export const defaultPathOptions: PathOptions = {
   acceptsBytes: longestBytes,
-  ackWithin: milliseconds(40),
+  ackWithin: milliseconds(100),
   ackAfterPackets: 16,
   ackAfterBytes: 64 * 1024,
   destinations: 1024,

@@ -102,8 +102,10 @@ export class Sending {
     session.acknowledged();
     const { states } = far;
     let told = 0;
-    for (; told < states.length && this.#at + stateBytes <= baseBytes; told += 2) {
-      this.#at = writeState(states[told] as number, states[told + 1] as number, this.#head, this.#at);
+    for (const state of states) {
+      if (this.#at + stateBytes > baseBytes) break;
+      this.#at = writeState(state, this.#head, this.#at);
+      told++;
     }
     if (told === states.length) states.length = 0;
     else {

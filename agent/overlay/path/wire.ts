@@ -53,7 +53,7 @@ export const stateCode = {
 export const wholeHeadBytes = 16;
 export const fragmentHeadBytes = 24;
 export const greetingBytes = 18;
-export const stateBytes = 5;
+export const stateBytes = 6;
 const ackHeadBytes = 10;
 const ackRangeBytes = 4;
 const rangeLimit = 0xffff;
@@ -80,6 +80,13 @@ export interface Part {
   readonly offset: number;
   readonly topic: Buffer;
   readonly data: Buffer;
+}
+
+/** What has become of the attempts `tag` … `tag + more`. */
+export interface State {
+  readonly code: number;
+  readonly tag: number;
+  more: number;
 }
 
 /** What a packet says, frame by frame. */
@@ -169,7 +176,9 @@ function readAbout(packet: Buffer, at: number, type: number, sink: FrameSink): n
 function readState(packet: Buffer, at: number, type: number, sink: FrameSink): number {
   const code = type - frameType.state;
   if (code > stateCode.conflict || at + stateBytes > packet.length) return -1;
-  sink.state(code, packet.readUInt32BE(at + 1));
+  const first = packet.readUInt32BE(at + 1);
+  const more = packet[at + 5] as number;
+  for (let index = 0; index <= more; index++) sink.state(code, (first + index) >>> 0);
   return at + stateBytes;
 }
 
@@ -307,9 +316,11 @@ export function writeAck(numbers: Spans, delayMs: number, into: Buffer, at: numb
   return end;
 }
 
-export function writeState(code: number, tag: number, into: Buffer, at: number): number {
+/** Of `tag` and so many tags behind it. */
+export function writeState({ code, tag, more }: State, into: Buffer, at: number): number {
   into[at] = frameType.state + code;
   into.writeUInt32BE(tag, at + 1);
+  into[at + 5] = more;
   return at + stateBytes;
 }
 

@@ -9,28 +9,43 @@ import { cpuUsOf, sum, type Usage, usageOf } from './usage.ts';
 /** Two nodes joined by one TCP link on loopback, each in a process of its own. */
 export interface Contender {
   readonly name: string;
-  /** Sends one message and resolves when it has arrived: acknowledged (ours), taken at the far end (stock). */
-  cross(payload: Uint8Array): Promise<void>;
+  /** Where the far node listens for links. */
+  readonly port: number;
+  /** From the start of the near node, link and all, until its first message has arrived. */
+  readonly firstMs: number;
+  /** The longest message that it takes. */
+  readonly limitBytes: number;
+  /**
+   * Sends one message and resolves when it has arrived: acknowledged (ours), taken at the far end (stock). `isPatient`: as the
+   * bus sends its batches.
+   */
+  cross(payload: Uint8Array, isPatient?: boolean): Promise<void>;
   /** What both nodes have used so far. */
   usage(): Promise<Usage>;
   stop(): Promise<void>;
 }
 
 /** The sender is this process, the receiver a child. */
-export async function ourPair(): Promise<Contender> {
+export async function ourPair(form: 'path' | 'messages'): Promise<Contender> {
   const program = new URL('far.ts', import.meta.url).pathname;
-  const child = spawn(process.execPath, [program], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, form], { stdio: ['pipe', 'pipe', 'inherit'] });
   const { endpoint, publicKey } = JSON.parse(await nextLine(child));
   const key = parsePublicKey(publicKey);
   if (key === null) throw new Error('far agent: no public key');
   const port = Number(new URL(endpoint.replace('tcp:', 'http:')).port);
-  const near = await Ours.start(randomBytes(32), [{ host: '127.0.0.1', port }]);
+  const startedAt = performance.now();
+  const near = await Ours.start(randomBytes(32), [{ host: '127.0.0.1', port }], { betterPath: form === 'path' });
+  const cross = async (payload: Uint8Array, isPatient = false): Promise<void> => {
+    const ended = await near.send(key, payload, { isPatient }).ended;
+    if (ended !== 'received') throw new Error(`message: ${ended}, wanted received`);
+  };
+  await cross(first);
   return {
-    name: 'hypha',
-    cross: async (payload) => {
-      const ended = await near.send(key, payload).ended;
-      if (ended !== 'received') throw new Error(`message: ${ended}, wanted received`);
-    },
+    name: form,
+    port,
+    firstMs: performance.now() - startedAt,
+    limitBytes: 64 * 1024 * 1024,
+    cross,
     usage: async () => {
       const line = nextLine(child);
       child.stdin.write('\n');
@@ -45,19 +60,27 @@ export async function ourPair(): Promise<Contender> {
   };
 }
 
+const first = Buffer.from('the first');
+
 /** HTTP push at one stock daemon, HTTP pop at the other: the only ways in and out that it has. */
 export async function stockPair(): Promise<Contender> {
   const secret = randomBytes(32);
   const far = await Stock.start([], secret);
+  const startedAt = performance.now();
   const near = await Stock.start([`tcp://127.0.0.1:${far.port}`], randomBytes(32));
   const { publicKey } = identityOf(secret);
+  const cross = async (payload: Uint8Array): Promise<void> => {
+    const popped = far.pop(20);
+    await near.push(publicKey, payload);
+    if ((await popped) === null) throw new Error('message: not popped');
+  };
+  await cross(first);
   return {
     name: 'stock',
-    cross: async (payload) => {
-      const popped = far.pop(20);
-      await near.push(publicKey, payload);
-      if ((await popped) === null) throw new Error('message: not popped');
-    },
+    port: far.port,
+    firstMs: performance.now() - startedAt,
+    limitBytes: 1_400_000,
+    cross,
     usage: () => Promise.resolve({ cpuUs: cpuUsOf(near.pid) + cpuUsOf(far.pid), aeads: null }),
     stop: async () => {
       await near.stop();

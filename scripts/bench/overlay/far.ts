@@ -4,9 +4,9 @@ import { usageOf } from './usage.ts';
 
 /**
  * The far agent of `bench overlay`: listens, says where and who it is in one line, answers every line with what it has used
- * so far, ends when its input does.
+ * so far, ends when its input does. With the argument `messages` it knows no better path.
  */
-const far = await Ours.start(randomBytes(32), []);
+const far = await Ours.start(randomBytes(32), [], { betterPath: process.argv[2] !== 'messages' });
 far.keeps = false;
 say({ endpoint: far.endpoint, publicKey: far.publicKey });
 process.stdin.on('data', () => say(usageOf(far.overlay)));
