@@ -1,6 +1,6 @@
 import type { Clock, Epoch, Sequence } from '#kernel';
 import type { Committer } from './committer.ts';
-import { batchHeaderBytes, recordHeaderBytes } from './layout.ts';
+import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import { encodeOrigin, type Origins } from './origins.ts';
 import type { Interests, KnownTopic, Position } from './position.ts';
@@ -100,7 +100,7 @@ export class Appender {
     const { geometry } = log;
     this.#measure(entries);
     const bytes = this.#bytes;
-    if (bytes + batchHeaderBytes > geometry.largestBatch || this.#growth > state.limitBytes) return tooLarge;
+    if (bytes + batchFrontBytes > geometry.largestBatch || this.#growth > state.limitBytes) return tooLarge;
     if (this.#growth > 0 && !state.fits(this.#growth)) return full;
     if (this.#named > 0 && !origins.hasRoom(this.#named, log.segments[0]?.first ?? 0)) return full;
     // A stage that is under way leaves the other to fill; when that is full too, the disk is slower than its users.

@@ -1,15 +1,18 @@
 import { crc32 } from 'node:zlib';
 import type { Epoch } from '#kernel';
 import { epochBytes, epochOf } from './epoch.ts';
-import { batchHeaderBytes, getUint48, putUint48, viewOf } from './layout.ts';
+import { batchHeaderBytes, getUint48, putUint48, tallyEntryBytes, viewOf } from './layout.ts';
+import type { Tallied } from './tally.ts';
 
 const magic = 0x31425948; // HYB1
 
-/** What the 64 bytes in front of a commit's records say. */
+/** What the first 64 bytes of a batch say. */
 export interface BatchHeader {
-  /** Header and records, without the padding. */
+  /** Header, tally and records, without the padding. */
   readonly length: number;
   readonly count: number;
+  /** Entries of the tally that stands between header and records. */
+  readonly tallied: number;
   readonly first: number;
   readonly epoch: Epoch;
   readonly ringTime: number;
@@ -22,7 +25,7 @@ export interface BatchPlace {
   readonly offset: number;
 }
 
-/** Writes the header over the first 64 bytes of `bytes`, whose records end at `header.length`. */
+/** Writes the header over the first 64 bytes of `bytes`, whose tally and records end at `header.length`. */
 export function sealBatch(bytes: Uint8Array, header: BatchHeader, place: BatchPlace): void {
   const view = viewOf(bytes);
   bytes.fill(0, 0, batchHeaderBytes);
@@ -30,6 +33,7 @@ export function sealBatch(bytes: Uint8Array, header: BatchHeader, place: BatchPl
   view.setUint32(8, header.length, true);
   view.setUint32(12, header.count, true);
   putUint48(view, 16, header.first);
+  view.setUint16(22, header.tallied, true);
   putUint48(view, 24, place.segment);
   view.setUint32(32, place.offset, true);
   bytes.set(epochBytes(header.epoch), 36);
@@ -49,14 +53,38 @@ export function peekBatch(bytes: Uint8Array, at: number, place: BatchPlace): Bat
   if (getUint48(view, at + 24) !== place.segment) return null;
   for (let index = 0; index < 8; index++) if (bytes[at + 56 + index] !== place.ringId[index]) return null;
   const length = view.getUint32(at + 8, true);
-  if (length < batchHeaderBytes) return null;
+  const tallied = view.getUint16(at + 22, true);
+  if (length < batchHeaderBytes + tallied * tallyEntryBytes) return null;
   return {
     length,
     count: view.getUint32(at + 12, true),
+    tallied,
     first: getUint48(view, at + 16),
     epoch: epochOf(bytes.subarray(at + 36, at + 48)),
     ringTime: getUint48(view, at + 48),
   };
+}
+
+/** Where a batch's records begin, from its start. */
+export const recordsAt = ({ tallied }: BatchHeader): number => batchHeaderBytes + tallied * tallyEntryBytes;
+
+/** Writes the tally behind the header's place; returns its end. */
+export function writeTally(bytes: Uint8Array, tally: readonly Tallied[]): number {
+  const view = viewOf(bytes);
+  let at = batchHeaderBytes;
+  for (const { cursor, live } of tally) {
+    view.setUint32(at, cursor, true);
+    putUint48(view, at + 4, live);
+    at += tallyEntryBytes;
+  }
+  return at;
+}
+
+/** The tally of the whole batch whose records begin at `end`. */
+export function* tallyOf(bytes: Uint8Array, { tallied }: BatchHeader, end: number): Generator<Tallied> {
+  const view = viewOf(bytes);
+  for (let at = end - tallied * tallyEntryBytes; at < end; at += tallyEntryBytes)
+    yield { cursor: view.getUint32(at, true), live: getUint48(view, at + 4) };
 }
 
 export function batchIsWhole(bytes: Uint8Array, at: number, length: number): boolean {

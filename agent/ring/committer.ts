@@ -4,6 +4,7 @@ import type { BatchHeader } from './batch.ts';
 import type { Log } from './log.ts';
 import type { Segment } from './segment.ts';
 import { Stage } from './stage.ts';
+import type { Tallied, Tally } from './tally.ts';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 5_000;
@@ -17,6 +18,7 @@ export interface CommitterOptions {
   readonly window: Duration;
   readonly allocate: (bytes: number) => Uint8Array;
   readonly ringTime: () => number;
+  readonly tally: Tally;
   /** The last moment to add records to a batch. */
   readonly beforeSeal: (stage: Stage) => void;
   readonly durable: (stage: Stage, segment: Segment) => void;
@@ -54,7 +56,7 @@ export class Committer {
     this.#options = options;
     this.#filling = new Stage(options.allocate);
     this.#spare = new Stage(options.allocate);
-    this.#filling.begin(next);
+    this.#filling.begin(next, options.tally.entries());
   }
 
   /** The stage that takes records now. */
@@ -96,7 +98,7 @@ export class Committer {
     this.#options.beforeSeal(stage);
     stage.seal();
     this.#filling = this.#spare;
-    this.#filling.begin(stage.last + 1);
+    this.#filling.begin(stage.last + 1, this.#tallyAfter(stage));
     void this.#write(stage);
   }
 
@@ -118,6 +120,14 @@ export class Committer {
     this.#closed = true;
     this.#timer?.cancel();
     this.#wake?.();
+  }
+
+  /** What is durable and what the stage adds: no other commit is under way. */
+  #tallyAfter(stage: Stage): readonly Tallied[] {
+    const { tally } = this.#options;
+    for (const [index, position] of stage.touched.entries())
+      if (!position.removed) tally.touch(position, position.live + (stage.matches[index] ?? 0));
+    return tally.entries();
   }
 
   #due(): void {
@@ -151,7 +161,14 @@ export class Committer {
 
   #headerOf(stage: Stage): BatchHeader {
     const { epoch, ringTime } = this.#options;
-    return { length: stage.length, count: stage.count, first: stage.first, epoch, ringTime: ringTime() };
+    return {
+      length: stage.length,
+      count: stage.count,
+      tallied: stage.tallied,
+      first: stage.first,
+      epoch,
+      ringTime: ringTime(),
+    };
   }
 
   #done(stage: Stage, segment: Segment): void {

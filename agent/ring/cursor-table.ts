@@ -11,6 +11,7 @@ import { encodeDefinition, encodeSettlement, settlementOf } from './position-cod
 import { type RecordKind, recordKind, type StoredProvenance } from './record.ts';
 import type { Segment } from './segment.ts';
 import type { Stage } from './stage.ts';
+import type { Tally } from './tally.ts';
 import type { Cursor, CursorOptions, Provenance, Ring } from './types.ts';
 
 /** How long a settle may wait for a commit of others. */
@@ -26,6 +27,7 @@ export interface CursorTableOptions {
   readonly origins: Origins;
   readonly damage: DamageAccount;
   readonly positions: Map<number, Position>;
+  readonly tally: Tally;
   readonly durable: () => number;
   readonly whole: () => boolean;
   readonly ringTime: () => number;
@@ -162,6 +164,7 @@ export class CursorTable implements CursorHost {
     this.#open.delete(position);
     this.#dirty.delete(position);
     this.#options.positions.delete(position.id);
+    this.#options.tally.forget(position);
     return sequence;
   }
 
@@ -178,6 +181,7 @@ export class CursorTable implements CursorHost {
     this.#byName.set(position.name, position);
     positions.set(position.id, position);
     interests.add(position);
+    this.#options.tally.touch(position, 0);
     return position;
   }
 

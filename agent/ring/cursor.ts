@@ -2,6 +2,7 @@ import type { Duration, Epoch, PublicKey, Sequence } from '#kernel';
 import { assert } from '#kernel';
 import { viewOf } from './layout.ts';
 import type { Log } from './log.ts';
+import { Overtaken } from './overtaken.ts';
 import type { Position } from './position.ts';
 import type { StoredProvenance } from './record.ts';
 import { NameReader, provenanceOf, readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
@@ -37,6 +38,7 @@ export class OpenCursor implements Cursor {
   readonly #position: Position;
   readonly #walker: Walker;
   readonly #unsettled = new Unsettled();
+  readonly #overtaken = new Overtaken();
   readonly #topics = new NameReader();
   #readTo: number;
   /** Changes whenever the read position is moved by something else than reading. */
@@ -95,6 +97,7 @@ export class OpenCursor implements Cursor {
     this.#moves++;
     this.#readTo = this.#position.settledTo;
     this.#unsettled.clear();
+    this.#overtaken.clear();
     this.#gapShown = false;
     this.#walker.release();
   }
@@ -119,9 +122,9 @@ export class OpenCursor implements Cursor {
   }
 
   /** Records up to `to` are gone, and the account says so already: a gap stands in their place. */
-  dropped(to: number): void {
+  dropped(to: number, count: number): void {
     this.#moves++;
-    this.#unsettled.take(to);
+    this.#overtaken.dropped(this.#unsettled, to, count);
     this.#readTo = Math.max(this.#readTo, to);
     this.#gapShown = false;
   }
@@ -149,16 +152,16 @@ export class OpenCursor implements Cursor {
   #settleRead(to: number, refused: number, valueChanged: boolean): void {
     const position = this.#position;
     const taken = this.#unsettled.take(to);
-    const said = Math.min(refused, taken.records);
-    position.settled += taken.records - said;
+    const { gap: before } = position;
+    const records = taken.records + this.#overtaken.settle(position, to);
+    const said = Math.min(refused, records);
+    position.settled += records - said;
     position.dropped.refused += said;
     for (const gap of taken.gaps) position.dropped[gap.reason] += gap.count;
-    const gapDone = position.gap !== null && to >= position.gap.to;
-    if (gapDone) position.gap = null;
     position.settledTo = Math.max(position.settledTo, to);
     this.#readTo = Math.max(this.#readTo, to);
     position.forgetOldFilters();
-    if (taken.records > 0 || taken.gaps.length > 0 || gapDone || valueChanged) this.#host.dirty(position);
+    if (records > 0 || taken.gaps.length > 0 || position.gap !== before || valueChanged) this.#host.dirty(position);
   }
 
   #settleUnread(to: number, refused: number): void {
@@ -195,6 +198,7 @@ export class OpenCursor implements Cursor {
       const { gap } = this.#position;
       if (gap !== null && !this.#gapShown) {
         this.#gapShown = true;
+        this.#overtaken.shown(gap);
         out.push(gapRecord(gap.from, gap.to, gap.count, 'full'));
         continue;
       }

@@ -4,6 +4,11 @@ import { AgentError, pageBytes } from '#kernel';
 export const formatVersion = 1;
 export const batchHeaderBytes = 64;
 export const recordHeaderBytes = 16;
+/** A batch says of so many cursors how many records had matched them before it. */
+export const tallyEntries = 32;
+export const tallyEntryBytes = 10;
+/** What stands before a batch's records, at most. */
+export const batchFrontBytes = batchHeaderBytes + tallyEntries * tallyEntryBytes;
 
 const KiB = 1024;
 const MiB = 1024 * KiB;

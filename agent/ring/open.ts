@@ -86,6 +86,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     state: replayer.state,
     origins: replayer.origins,
     seen: replayer.seen,
+    tally: replayer.tally,
     positions: replayer.positions,
     checkpointer: new Checkpointer(env.disk, options.directory, env.log, found.kept, found.next),
     damage,

@@ -1,6 +1,6 @@
 import type { Disk, DiskFile, Log as Journal } from '#kernel';
 import { pageBytes } from '#kernel';
-import { type BatchHeader, batchIsWhole, peekBatch, segmentClaimed } from './batch.ts';
+import { type BatchHeader, batchIsWhole, peekBatch, recordsAt, segmentClaimed } from './batch.ts';
 import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './checkpoint.ts';
 import { bootOf } from './epoch.ts';
 import { batchHeaderBytes, type Geometry, padded } from './layout.ts';
@@ -143,8 +143,6 @@ export interface Replayed {
   readonly ringTime: number;
   readonly boot: number;
   readonly lastBatch: LastBatch | null;
-  /** Where what lies behind the last batch begins. */
-  readonly broken: { readonly segment: Segment; readonly offset: number } | null;
   /** A batch that should come next by its header, and is not whole. */
   readonly torn: TornBatch | null;
 }
@@ -178,7 +176,7 @@ export async function replay(
   start: { readonly segment: number; readonly offset: number },
   sink: ReplaySink,
 ): Promise<Replayed> {
-  let result: Replayed = { last: position, ringTime: 0, boot: 0, lastBatch: null, broken: null, torn: null };
+  let result: Replayed = { last: position, ringTime: 0, boot: 0, lastBatch: null, torn: null };
   const bytes = Buffer.allocUnsafeSlow(geometry.segmentBytes);
   for (const [index, segment] of segments.entries()) {
     if (segment.slot < 0 || segment.id < start.segment) continue;
@@ -201,26 +199,27 @@ async function replaySegment(
   const { segment, next, bytes } = place;
   await readPages(file, segment.slot * geometry.segmentBytes + place.from, bytes);
   const limit = next?.first ?? Number.POSITIVE_INFINITY;
-  let { last, ringTime, boot, lastBatch, broken, torn } = before;
+  let { last, ringTime, boot, lastBatch, torn } = before;
+  /** Where what cannot be read begins. */
+  let broken: number | null = null;
   for (let at = 0; at + batchHeaderBytes <= bytes.length; ) {
     const offset = place.from + at;
     const header = wholeBatch(bytes, at, { ringId, segment: segment.id, offset });
     if (header === null || (header.count > 0 && header.first >= limit)) {
       if (header === null) {
-        broken ??= { segment, offset };
+        broken ??= offset;
         torn = tornBatch(bytes, at, { ringId, segment, offset }, last) ?? torn;
       }
       at += pageBytes;
       continue;
     }
     const end = header.first + header.count - 1;
-    if (header.first > last + 1)
-      sink.missing(broken?.segment ?? segment, broken?.offset ?? 0, last + 1, header.first - 1);
+    if (header.first > last + 1) sink.missing(segment, broken ?? offset, last + 1, header.first - 1);
     broken = null;
     torn = null;
     const batch = {
       bytes,
-      from: at + batchHeaderBytes,
+      from: at + recordsAt(header),
       end: at + header.length,
       first: header.first,
       last: end,
@@ -235,8 +234,14 @@ async function replaySegment(
     lastBatch = { segment, offset, bytes: bytes.subarray(at, at + padded(header.length)), before: header.first - 1 };
     at += padded(header.length);
   }
+  // The next segment began with the batch after the last durable one, so what is missing until there was here.
+  if (next !== undefined && next.first > last + 1) {
+    sink.missing(segment, broken ?? segment.end, last + 1, next.first - 1);
+    last = segment.last = next.first - 1;
+    torn = null;
+  }
   if (lastBatch?.segment === segment) lastBatch = { ...lastBatch, bytes: Buffer.from(lastBatch.bytes) };
-  return { last, ringTime, boot, lastBatch, broken, torn };
+  return { last, ringTime, boot, lastBatch, torn };
 }
 
 function tornBatch(

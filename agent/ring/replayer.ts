@@ -1,7 +1,7 @@
-import type { BatchHeader } from './batch.ts';
+import { type BatchHeader, tallyOf } from './batch.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { DamageAccount } from './damage.ts';
-import { MatchesSinceDamage } from './matches-since-damage.ts';
+import { LostMatches } from './lost-matches.ts';
 import { decodeOrigin, type Origins } from './origins.ts';
 import { Interests, Position } from './position.ts';
 import { applySettlement, decodeDefinition, decodeSettlement } from './position-codec.ts';
@@ -11,6 +11,7 @@ import type { Seen } from './seen.ts';
 import type { Segment } from './segment.ts';
 import type { State } from './state.ts';
 import type { Batch } from './tail.ts';
+import { Tally } from './tally.ts';
 
 type NamedRecord = StoredRecord & { readonly name: string };
 
@@ -23,7 +24,10 @@ export class Replayer implements ReplaySink {
   nextCursorId = 1;
   readonly #interests = new Interests();
   readonly #damage: DamageAccount;
-  readonly #matches = new MatchesSinceDamage();
+  readonly #matches = new LostMatches();
+  readonly tally = new Tally();
+  /** What the batch at hand has matched. */
+  readonly #touched = new Set<Position>();
   #position = 0;
 
   constructor(state: State, origins: Origins, seen: Seen, damage: DamageAccount) {
@@ -45,24 +49,41 @@ export class Replayer implements ReplaySink {
 
   batch(batch: Batch, segment: Segment, header: BatchHeader): void {
     if (segment.born === 0) segment.born = header.ringTime;
+    for (const { cursor, live } of tallyOf(batch.bytes, header, batch.from)) this.#tallied(cursor, live);
     let sequence = batch.first;
     for (const record of recordsOf(batch.bytes, batch.from, batch.end)) {
       if (sequence > this.#position) this.#record(record, sequence, segment, batch);
       sequence++;
     }
+    for (const position of this.#touched) this.tally.touch(position, position.live);
+    this.#touched.clear();
   }
 
   missing(segment: Segment, offset: number, from: number, to: number): void {
     this.#damage.found(segment, offset, from, to);
-    this.#matches.begin(from);
+    this.#matches.add(segment, from, to);
   }
 
   /** What was replayed is durable, so are the cursors as they are now. */
   finish(): void {
+    this.#matches.finish(this.positions.values());
+    for (const { cursor } of this.tally.entries()) this.#recount(cursor);
     for (const position of this.positions.values()) {
       position.durableTo = position.settledTo;
       position.durableOrdinal = position.settledOrdinal;
     }
+  }
+
+  #tallied(cursor: number, live: number): void {
+    const position = this.positions.get(cursor);
+    if (position === undefined) return;
+    this.#matches.tallied(position, live);
+    this.tally.touch(position, position.live);
+  }
+
+  #recount(cursor: number): void {
+    const position = this.positions.get(cursor);
+    if (position !== undefined) this.tally.touch(position, position.live);
   }
 
   #record(record: NamedRecord, sequence: number, segment: Segment, batch: Batch): void {
@@ -94,6 +115,7 @@ export class Replayer implements ReplaySink {
     for (const position of this.#interests.topic(topic).positions) {
       if (position.except !== null && provenance !== null && this.origins.names(provenance, position.except)) continue;
       position.live++;
+      this.#touched.add(position);
       this.#matches.matched(position, sequence);
       segment.matches.set(position.id, (segment.matches.get(position.id) ?? 0) + 1);
     }
@@ -124,11 +146,13 @@ export class Replayer implements ReplaySink {
     position.definedAt = sequence;
     position.setFilters(start < sequence - 1 ? 0 : sequence, filters);
     this.nextCursorId = Math.max(this.nextCursorId, id + 1);
+    this.#matches.made(position);
     this.#add(position);
   }
 
   #add(position: Position): void {
     this.positions.set(position.id, position);
+    this.tally.touch(position, position.live);
     this.#interests.add(position);
   }
 
@@ -143,6 +167,7 @@ export class Replayer implements ReplaySink {
     if (position === undefined) return;
     this.#interests.remove(position);
     this.positions.delete(id);
+    this.tally.forget(position);
   }
 
   #origin(record: NamedRecord, sequence: number): void {

@@ -4,7 +4,7 @@ import type { Checkpointer } from './checkpointer.ts';
 import { Committer } from './committer.ts';
 import { CursorTable } from './cursor-table.ts';
 import type { DamageAccount } from './damage.ts';
-import { batchHeaderBytes, recordHeaderBytes } from './layout.ts';
+import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
@@ -15,6 +15,7 @@ import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Space } from './space.ts';
 import type { Stage } from './stage.ts';
 import { retainedRecord, type State } from './state.ts';
+import type { Tally } from './tally.ts';
 import type { Appended, Cursor, CursorOptions, Entry, MessageRecord, Ring, RingOptions, RingStatus } from './types.ts';
 import { Upkeep } from './upkeep.ts';
 
@@ -24,6 +25,7 @@ export interface RecoveredRing {
   readonly state: State;
   readonly origins: Origins;
   readonly seen: Seen;
+  readonly tally: Tally;
   readonly positions: Map<number, Position>;
   readonly checkpointer: Checkpointer;
   readonly damage: DamageAccount;
@@ -157,7 +159,7 @@ export class DiskRing implements Ring {
     const { damage, checkpointer, state, seen } = this.#parts;
     const log = this.#log;
     const oldest = log.segments.find((segment) => segment.last >= segment.first);
-    const room = log.admits(batchHeaderBytes + recordHeaderBytes);
+    const room = log.admits(batchFrontBytes + recordHeaderBytes);
     const stalled = this.#committer.why !== null && this.#committer.whyCode !== 'ring/full';
     return {
       state: stalled ? 'stalled' : room ? 'ok' : 'full',
@@ -222,8 +224,8 @@ export class DiskRing implements Ring {
     this.#log.tail.forget(slowest ?? this.#durable);
     if (slowest === null || stage.isEmpty) return;
     const bytes = Buffer.from(stage.bytes.subarray(0, stage.length));
-    const { first, last } = stage;
-    this.#log.tail.add({ bytes, from: batchHeaderBytes, end: stage.length, first, last, epoch: this.epoch });
+    const { from, first, last } = stage;
+    this.#log.tail.add({ bytes, from, end: stage.length, first, last, epoch: this.epoch });
   }
 
   #tellRoom(): void {
@@ -273,6 +275,7 @@ export class DiskRing implements Ring {
         window: options.commitWindow,
         allocate: (bytes) => env.disk.allocate(bytes),
         ringTime: () => this.#ringTime,
+        tally: this.#parts.tally,
         beforeSeal: (stage) => {
           this.#cursors.stageSettles(stage);
           this.#upkeep.beforeSeal(stage);
@@ -300,7 +303,7 @@ export class DiskRing implements Ring {
   }
 
   #makeCursors(): CursorTable {
-    const { origins, damage, positions, nextCursorId } = this.#parts;
+    const { origins, damage, positions, nextCursorId, tally } = this.#parts;
     return new CursorTable({
       clock: this.#clock,
       log: this.#log,
@@ -310,6 +313,7 @@ export class DiskRing implements Ring {
       origins,
       damage,
       positions,
+      tally,
       durable: () => this.#durable,
       whole: () => this.#durable >= this.#parts.last,
       ringTime: () => this.#ringTime,

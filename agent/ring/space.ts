@@ -117,7 +117,7 @@ export class Space {
       position.gap = { from: old?.from ?? from, to: segment.last, count: count + (old?.count ?? 0) };
     }
     position.forgetOldFilters();
-    openCursor(position)?.dropped(segment.last);
+    openCursor(position)?.dropped(segment.last, count);
     dirty(position);
     return count;
   }

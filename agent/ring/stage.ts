@@ -1,8 +1,10 @@
 import { pageBytes } from '#kernel';
+import { writeTally } from './batch.ts';
 import type { Snapshot } from './checkpoint.ts';
-import { batchHeaderBytes, padded, viewOf } from './layout.ts';
+import { batchHeaderBytes, padded, tallyEntryBytes, viewOf } from './layout.ts';
 import type { Position } from './position.ts';
 import { type RecordKind, type StoredProvenance, writeRecord } from './record.ts';
+import type { Tallied } from './tally.ts';
 import type { Lane } from './types.ts';
 
 const smallestBytes = 64 * 1024;
@@ -21,6 +23,7 @@ export type StateHalf = Pick<Snapshot, 'values' | 'retained' | 'origins' | 'seen
 export class Stage {
   bytes: Buffer;
   length = batchHeaderBytes;
+  tallied = 0;
   first = 0;
   count = 0;
   payloadBytes = 0;
@@ -49,8 +52,10 @@ export class Stage {
     return this.count === 0;
   }
 
-  begin(first: number): void {
-    this.length = batchHeaderBytes;
+  /** `tally`: the counts before it. */
+  begin(first: number, tally: readonly Tallied[]): void {
+    this.length = writeTally(this.bytes, tally);
+    this.tallied = tally.length;
     this.first = first;
     this.count = 0;
     this.payloadBytes = 0;
@@ -94,6 +99,11 @@ export class Stage {
       this.touched.push(position);
     }
     position.stagedMatches++;
+  }
+
+  /** Where the records begin. */
+  get from(): number {
+    return batchHeaderBytes + this.tallied * tallyEntryBytes;
   }
 
   /** No record comes after this; the cursors' staged counts belong to the next stage. */

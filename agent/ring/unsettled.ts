@@ -55,6 +55,18 @@ export class Unsettled {
     return { records, gaps };
   }
 
+  /** Moves the records up to `to` to the end of another one, as far as it has room; gaps up to there are forgotten. */
+  move(to: number, other: Unsettled): void {
+    for (let left = this.#count; left > 0 && !other.full; left--) {
+      const sequence = this.#slots[this.#first] as number;
+      if (sequence > to) break;
+      other.push(sequence);
+      this.#first = (this.#first + 1) % this.#slots.length;
+      this.#count--;
+    }
+    this.take(to);
+  }
+
   clear(): void {
     this.#first = 0;
     this.#count = 0;

@@ -1,6 +1,6 @@
 import { pageBytes } from '#kernel';
-import { type BatchHeader, batchIsWhole, peekBatch } from './batch.ts';
-import { batchHeaderBytes, padded } from './layout.ts';
+import { type BatchHeader, batchIsWhole, peekBatch, recordsAt } from './batch.ts';
+import { padded } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
@@ -135,7 +135,8 @@ export class Walker {
 
   #batch(header: BatchHeader, at: number): Batch {
     const { first, count, epoch, length } = header;
-    return { bytes: this.#chunk, from: at + batchHeaderBytes, end: at + length, first, last: first + count - 1, epoch };
+    const from = at + recordsAt(header);
+    return { bytes: this.#chunk, from, end: at + length, first, last: first + count - 1, epoch };
   }
 
   /** The whole batch at `offset`, with its bytes in the chunk; null when there is none. */

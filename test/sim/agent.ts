@@ -52,8 +52,6 @@ export class SimulatedAgent {
   boots = 0;
   /** Records that the far ends say were lost on the way to here. */
   gaps = 0;
-  /** Batches that were found damaged when its ring was opened, over all lives. */
-  damagedAtBoot = 0;
   log: Log = quiet;
   /** Between its overlay and its bus. */
   readonly courier: Courier;
@@ -109,7 +107,6 @@ export class SimulatedAgent {
     const env: Env = { clock: host.clock, net: host.net, random, log: this.log, disk: diskOf(this.disk, host) };
     const ring = await this.#openRing(env, host);
     if (ring === null) return;
-    this.damagedAtBoot += ring.status.damagedBatches;
     await this.#start(env, host, ring);
   }
 

@@ -23,3 +23,7 @@ test('a cursor that stays readable and gives nothing does not spin (seed 5)', (t
 test('a ring with room for a record but not for a batch is not asked in a loop (seed 168)', (t) => whole(t, 168));
 
 test('what a medium has damaged is told to the far end, all of it (seed 112)', (t) => whole(t, 112));
+
+test('what a batch found damaged at a start held is counted and told (seed 80)', (t) => whole(t, 80));
+
+test('what the far end has though the near ring dropped it is not told as lost (seed 165)', (t) => whole(t, 165));

@@ -4,6 +4,7 @@ import { Fields } from './bytes.ts';
 
 const page = 4096;
 const batchHeaderBytes = 64;
+const tallyEntryBytes = 10;
 
 /** One record as it lies in ring.log, with what its batch says of it. */
 export interface LogRecord {
@@ -106,13 +107,13 @@ function batchAt(segment: Segment, at: number) {
   if (at + batchHeaderBytes > bytes.length || bytes.toString('latin1', at, at + 4) !== 'HYB1') return null;
   const fields = new Fields(bytes, at + 4);
   const [crc, length, count] = [fields.u32(), fields.u32(), fields.u32()];
-  const [first, , segmentId, , offset] = [fields.u48(), fields.u16(), fields.u48(), fields.u16(), fields.u32()];
+  const [first, tallied, segmentId, , offset] = [fields.u48(), fields.u16(), fields.u48(), fields.u16(), fields.u32()];
   const epoch = fields.hex(12);
   const ringId = segment.ringId.slice(0, 16);
   const isWhole = length >= batchHeaderBytes && at + length <= bytes.length;
   const isHere = segmentId === segment.id && offset === at && bytes.toString('hex', at + 56, at + 64) === ringId;
   if (!isWhole || !isHere || crc32(bytes.subarray(at + 8, at + length)) !== crc) return null;
-  return { first, length, records: () => batchRecords(bytes, at + batchHeaderBytes, count, first, epoch) };
+  return { first, length, records: () => batchRecords(bytes, at + batchHeaderBytes + tallied * tallyEntryBytes, count, first, epoch) };
 }
 
 function* batchRecords(bytes: Buffer, start: number, count: number, first: number, epoch: string) {
