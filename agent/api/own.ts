@@ -3,6 +3,7 @@ import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parse
 import { whenGone } from './gone.ts';
 import { guardToken } from './guard.ts';
 import { peerRoutes } from './peers.ts';
+import { seeingRoutes } from './seeing.ts';
 import { asTable, parseBase64, parseFlag, parseSeconds, ShapeError } from './stock/shapes.ts';
 import type { ApiOptions } from './types.ts';
 import * as view from './views.ts';
@@ -17,6 +18,7 @@ export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoin
     readRoutes(app, options, listening);
     const tokenHolders = { preHandler: guardToken(options.token) };
     peerRoutes(app, options, tokenHolders);
+    seeingRoutes(app, options, tokenHolders);
     app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
     const senders = { onRequest: guardToken(options.token), bodyLimit: sendLimitBytes };
     app.post('/send', senders, (request) => send(options, request));

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { exitCodeOf, exitCodes, lineOf } from './exit.ts';
+import { seeingCommands } from './seeing.ts';
 import { version } from './version.ts';
 
 /** The `hypha` command. Every command's code is loaded only when it is asked for. */
@@ -19,21 +20,7 @@ function endSoon(): void {
 }
 
 /** What CONTRACT.md names and later versions bring. */
-const later = [
-  'exec',
-  'fleet',
-  'group',
-  'flash',
-  'serial',
-  'trace',
-  'user',
-  'device',
-  'audit',
-  'update',
-  'image',
-  'doctor',
-  'dump',
-];
+const later = ['exec', 'fleet', 'group', 'flash', 'serial', 'user', 'device', 'audit', 'update', 'image'];
 
 function report(error: unknown): number {
   if (error instanceof CommanderError) {
@@ -66,6 +53,7 @@ function makeProgram(): Command {
   nodeCommands(program);
   lookCommands(program);
   messageCommands(program);
+  seeingCommands(program, command);
   return program;
 }
 

@@ -47,6 +47,8 @@ export type TraceEvent =
   | { readonly kind: 'timer' };
 
 export type TraceEffect =
+  /** A packet that goes all the way. */
+  | { readonly kind: 'greet' }
   | { readonly kind: 'probe'; readonly hop: number; readonly attempt: number }
   | { readonly kind: 'hop'; readonly hop: TracedHop }
   | { readonly kind: 'end'; readonly why: TraceEnd };
@@ -64,7 +66,8 @@ export type TraceReport =
 /**
  * Which routers lie on the way: packets with a hop limit of 1, 2, 3 … die one link farther each, and the router where one
  * dies says so, the destination too. States: waiting for a route → asking hop 1, 2, 3 … → ended. One packet is under way
- * at a time, so a trace costs its path next to nothing.
+ * at a time, so a trace costs its path next to nothing. A packet that goes all the way is sent first: a node that has not
+ * been written to has no route back and answers nobody; now it looks for one.
  */
 export class TraceMachine implements Machine<TraceEvent, TraceEffect> {
   readonly #options: TraceOptions;
@@ -89,7 +92,7 @@ export class TraceMachine implements Machine<TraceEvent, TraceEffect> {
       case 'routed':
         if (this.#state !== 'waiting') return [];
         this.#state = 'asking';
-        return this.#nextHop(now);
+        return [{ kind: 'greet' }, ...this.#nextHop(now)];
       case 'answered':
         if (this.#state !== 'asking' || event.hop !== this.#hop || event.attempt !== this.#attempt) return [];
         this.#router = event.router;

@@ -3,7 +3,7 @@ import { type Address, type Clock, hexOf, type Instant, type PublicKey, type Ran
 import { Alarm } from '../alarm.ts';
 import { isPublicKey } from '../keys.ts';
 import { Sealer } from '../sealing.ts';
-import { type DataFrame, plaintextKind } from '../wire/data.ts';
+import { type DataFrame, originHopLimit, plaintextKind } from '../wire/data.ts';
 import type { Icmp } from '../wire/icmp.ts';
 import { type TraceEffect, TraceMachine, type TraceOptions, type TraceReport } from './trace.ts';
 
@@ -143,6 +143,7 @@ class Running {
   }
 
   #apply(effect: TraceEffect): void {
+    if (effect.kind === 'greet') return this.#send(originHopLimit, 0);
     if (effect.kind === 'probe') return this.#send(effect.hop, effect.attempt);
     if (effect.kind === 'end') {
       this.stop();
