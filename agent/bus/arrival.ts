@@ -29,6 +29,8 @@ export interface Arrival {
   readonly memory: StreamMemory;
   readonly duplicates: number;
   readonly losses: readonly Loss[];
+  /** The stream goes on further than this end remembers. */
+  readonly wentBack: boolean;
   /** False: nothing in it was news, so nothing has to be written. */
   readonly changed: boolean;
   /** False: stopped at the limit, more is to come. */
@@ -39,15 +41,16 @@ export interface Arrival {
  * Sorts a batch out: known positions are duplicates, and so is what another path has brought before; a record that was born here, has no hops left or is not accepted
  * is refused and counted; a stream that goes on further than this end remembers has lost records here (an older image
  * of this ring was restored), which is reported and gone on from. Stops after `limit` records to store: what was taken
- * then is known the next time. Null: malformed, nothing has happened.
+ * then is known the next time, and with `begun` no duplicate. Null: malformed, nothing has happened.
  */
 export function sortOut(
   batch: Batch,
   memory: StreamMemory,
   port: ArrivalPort,
   limit = Number.POSITIVE_INFINITY,
+  begun = false,
 ): Arrival | null {
-  const sorter = new Sorter(batch, memory.draft(), port);
+  const sorter = new Sorter(batch, memory.draft(), port, begun);
   return sorter.run(limit) ? sorter.arrival() : null;
 }
 
@@ -63,13 +66,16 @@ class Sorter {
   #ordinal: number;
   #lastSequence: number;
   #known: number;
+  /** Up to here the batch was sorted out before. */
+  readonly #counted: number;
+  #wentBack = false;
   #duplicates = 0;
   #changed = false;
   #whole = false;
   #topic = '';
   #topicAccepted = false;
 
-  constructor(batch: Batch, memory: StreamMemory, port: ArrivalPort) {
+  constructor(batch: Batch, memory: StreamMemory, port: ArrivalPort, begun: boolean) {
     this.#reader = new ItemReader(batch.items, batch.count, batch.before);
     this.#epoch = batch.epoch;
     this.#memory = memory;
@@ -82,6 +88,7 @@ class Sorter {
       ordinal: batch.previousOrdinal,
     });
     this.#known = memory.highest(batch.epoch);
+    this.#counted = begun ? this.#known : 0;
   }
 
   run(limit: number): boolean {
@@ -105,6 +112,7 @@ class Sorter {
       memory,
       duplicates: this.#duplicates,
       losses: this.#losses,
+      wentBack: this.#wentBack,
       changed: this.#changed,
       whole: this.#whole,
     };
@@ -116,6 +124,7 @@ class Sorter {
 
   #catchUp(previous: Position): void {
     if (this.#memory.covers(previous)) return;
+    this.#wentBack = true;
     this.#lose(Math.max(0, previous.ordinal - this.#memory.place.ordinal), 'damaged');
     this.#memory.advance(previous);
   }
@@ -140,7 +149,7 @@ class Sorter {
     const reader = this.#reader;
     this.#ordinal++;
     if (reader.sequence <= this.#known) {
-      this.#duplicates++;
+      if (reader.sequence > this.#counted) this.#duplicates++;
       return;
     }
     this.#take(reader.sequence);

@@ -8,6 +8,8 @@ import type { Ack, Batch, Course, Hello } from './frame.ts';
 import { ackLayout, frameOf, noToken, resetLayout, welcomeLayout } from './frame.ts';
 import type { StreamMemory } from './memory.ts';
 import { earlier } from './patience.ts';
+import type { Ahead, Session } from './session.ts';
+import { heldOf, windowLimit } from './session.ts';
 import type { BusEvent, Delivered } from './types.ts';
 
 export interface InboundOptions {
@@ -41,8 +43,6 @@ export type InboundEffect =
   | { readonly kind: 'count'; readonly what: 'malformed' | 'shed' | 'strayed' | 'went-back' }
   | { readonly kind: 'report'; readonly event: BusEvent };
 
-/** Batches that may be ahead of the next one: the width of an ack's `held`. */
-export const windowLimit = 32;
 const answersOutLimit = 3;
 const retryAfter = milliseconds(200);
 const shortestRoomWait = 50;
@@ -58,16 +58,6 @@ interface Pending {
   readonly duplicates: number;
   readonly refused: number;
   readonly bytes: number;
-}
-
-interface Session {
-  readonly token: string;
-  readonly nonce: string;
-  /** The next batch to be sorted out. */
-  next: number;
-  /** Batches below are durable. */
-  durable: number;
-  readonly ahead: Map<number, { readonly frame: Batch; readonly bytes: number }>;
 }
 
 /**
@@ -172,7 +162,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       this.#count('shed');
       return;
     }
-    session.ahead.set(frame.number, { frame, bytes });
+    session.ahead.set(frame.number, { frame, bytes, begun: false });
     if (this.#blocked) this.#ackDue = true;
     else this.#takeReady(session);
   }
@@ -181,22 +171,23 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     for (;;) {
       const ready = session.ahead.get(session.next);
       if (ready === undefined || this.#blocked) return;
-      if (!this.#take(session, ready.frame, ready.bytes)) return;
+      if (!this.#take(session, ready)) return;
     }
   }
 
   /** False when the batch could not be taken now. */
-  #take(session: Session, frame: Batch, bytes: number): boolean {
-    const arrival = sortOut(frame, this.#memory, this.#options);
+  #take(session: Session, ahead: Ahead): boolean {
+    const { frame, begun } = ahead;
+    const arrival = sortOut(frame, this.#memory, this.#options, Number.POSITIVE_INFINITY, begun);
     if (arrival === null) {
       this.#count('malformed');
       this.#endSession();
       return false;
     }
     const stored = this.#store(arrival);
-    if (stored === 'too-large') return this.#takeSingly(session, frame, bytes);
+    if (stored === 'too-large') return this.#takeSingly(session, ahead);
     if (stored === null) return this.#block();
-    this.#taken(session, frame, stored, bytes);
+    this.#taken(session, ahead, stored);
     return true;
   }
 
@@ -204,16 +195,17 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
    * Some record of the batch can never fit: it is refused, the others are stored one by one, each with the memory of
    * it, so that a crash or a full ring on the way neither loses nor doubles any.
    */
-  #takeSingly(session: Session, frame: Batch, bytes: number): boolean {
+  #takeSingly(session: Session, ahead: Ahead): boolean {
     for (;;) {
-      const one = sortOut(frame, this.#memory, this.#options, 1);
+      const one = sortOut(ahead.frame, this.#memory, this.#options, 1, ahead.begun);
       assert(one !== null, 'a batch that has become malformed');
       const stored = this.#storeOrRefuse(one);
       if (stored === null) return this.#block();
       if (one.whole) {
-        this.#taken(session, frame, stored, bytes);
+        this.#taken(session, ahead, stored);
         return true;
       }
+      ahead.begun = true;
       this.#note(session, session.next - 1, stored, 0);
     }
   }
@@ -238,7 +230,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     return false;
   }
 
-  #taken(session: Session, frame: Batch, stored: Stored, bytes: number): void {
+  #taken(session: Session, { frame, bytes }: Ahead, stored: Stored): void {
     session.ahead.delete(frame.number);
     session.next++;
     this.#refusals = 0;
@@ -249,7 +241,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     const last = stored.last ?? this.#pending.at(-1)?.last ?? sequence(0);
     const { records, arrival } = stored;
     const { losses, duplicates } = arrival;
-    if (losses.some((loss) => loss.reason === 'damaged')) this.#count('went-back');
+    if (arrival.wentBack) this.#count('went-back');
     const refused = this.#memory.refused;
     this.#pending.push({ session, number, last, records, losses, duplicates, refused, bytes });
     if (last === 0) this.#durable(last);
@@ -384,13 +376,4 @@ interface Stored {
   readonly arrival: Arrival;
   readonly records: readonly Delivered[];
   readonly last: Sequence | null;
-}
-
-function heldOf(session: Session): number {
-  let held = 0;
-  for (let index = 0; index < windowLimit; index++) {
-    const number = session.durable + index;
-    if (number < session.next || session.ahead.has(number)) held |= 1 << index;
-  }
-  return held >>> 0;
 }

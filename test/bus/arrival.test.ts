@@ -68,3 +68,33 @@ test('what a path may not bring is refused to it even if it is here', (t) => {
   t.is(arrival?.duplicates, 0);
   t.is(arrival?.memory.refused, 1);
 });
+
+test('of a batch that is taken in pieces only what was known before is a duplicate, and once', (t) => {
+  const known = [`${keyA}/${epoch(1)}/8`];
+  const batch = batchOf([reading(1), reading(8), reading(15), reading(22)]);
+  let memory = new StreamMemory(keyA, 1);
+  memory.advance({ epoch: epoch(1), sequence: sequence(1), ordinal: 1 });
+  let taken = 0;
+  for (let begun = false, whole = false; !whole; begun = true) {
+    const piece = sortOut(batch, memory, port(known), 1, begun);
+    if (piece === null) return t.fail();
+    ({ memory, whole } = piece);
+    taken += piece.messages.length;
+  }
+  t.is(taken, 2);
+  t.is(memory.duplicates, 2);
+});
+
+test('only a stream that goes on further than is remembered has gone back; damage that is told has not', (t) => {
+  const writer = new ItemWriter();
+  writer.begin(0);
+  writer.addGap({ kind: 'gap', from: sequence(1), to: sequence(5), count: 3, reason: 'damaged' });
+  const told = { ...batchOf([]), count: 1, items: writer.take().subarray(batchHeadBytes) };
+  const damaged = sortOut(told, new StreamMemory(keyA, 1), port([]));
+  t.deepEqual(damaged?.losses, [{ count: 3, reason: 'damaged' }]);
+  t.false(damaged?.wentBack);
+  const further = { ...batchOf([reading(15)]), previousEpoch: epoch(1), previousSequence: 8, previousOrdinal: 2 };
+  const gone = sortOut(further, new StreamMemory(keyA, 1), port([]));
+  t.deepEqual(gone?.losses, [{ count: 2, reason: 'damaged' }]);
+  t.true(gone?.wentBack);
+});

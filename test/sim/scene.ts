@@ -24,8 +24,6 @@ export class AgentScene {
   readonly network: SimulatedNetwork;
   readonly ledger = new Ledger();
   readonly agents: SimulatedAgent[] = [];
-  /** Some ring is small beside what comes. */
-  isTight = false;
 
   constructor(seed: number, plans: readonly AgentPlan[]) {
     this.world = new World(seed);

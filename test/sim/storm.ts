@@ -94,7 +94,6 @@ export async function storm(seed: number): Promise<StormReport> {
   const weather = weatherOf(seed);
   const plots = new Chance(seed ^ 0xa1ed);
   const tight = weather === 'plain' && plots.hits(0.25);
-  scene.isTight = tight;
   const drawn = weather === 'plain' ? plansOf(chance.fork()) : lossyPlansOf(chance.fork(), weather);
   const plans = tight ? drawn.map(tightened) : drawn;
   for (const plan of plans) scene.add(plan);

@@ -20,8 +20,8 @@ export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string
   const names = scene.agents.map((agent) => agent.plan.name);
   const faults = [...ledger.faults(ring, names), ...ledger.misplaced(ring)];
   const whole = weather === 'plain' || weather === 'drops';
-  if (whole) faults.push(...forgetful(scene));
-  if (whole && !scene.isTight) faults.push(...twice(scene, duty));
+  if (weather !== 'images') faults.push(...forgetful(scene));
+  if (whole) faults.push(...twice(scene, duty));
   if (weather === 'plain' || weather === 'images') {
     const missing = ledger.missing(ring, origins);
     const first = missing[0];
@@ -34,17 +34,14 @@ export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string
   return [...faults, ...accountFaults(scene, duty, weather)];
 }
 
-/**
- * Records that are known at the far end are gone over at the near one, not sent to be sorted out there. (A ring so small
- * that a batch has to be taken in pieces counts what it has taken of it as duplicates of the rest: nothing came again.)
- */
+/** Records that are known at the far end are gone over at the near one, not sent to be sorted out there. */
 function twice(scene: AgentScene, { ring }: Duty): string[] {
   let copies = 0;
   for (const event of scene.agent(ring).events) if (event.kind === 'stored') copies += event.duplicates;
   return copies === 0 ? [] : [`${ring}: ${copies} records that were known there came again`];
 }
 
-/** No ring was replaced by an older one, none was damaged: none knows less than it has said. */
+/** No ring was replaced by an older one: none knows less than it has said. */
 const forgetful = ({ agents }: AgentScene): string[] =>
   agents
     .filter(({ wentBack }) => wentBack > 0)
