@@ -70,7 +70,10 @@ export class Log {
 
   get usedBytes(): number {
     let used = 0;
-    for (const segment of this.segments) used += segment === this.active ? segment.end : this.geometry.segmentBytes;
+    for (const segment of this.segments) {
+      // Of a lost segment only the account is left.
+      if (segment.slot >= 0) used += segment === this.active ? segment.end : this.geometry.segmentBytes;
+    }
     return used;
   }
 

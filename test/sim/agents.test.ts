@@ -27,3 +27,5 @@ test('what a medium has damaged is told to the far end, all of it (seed 112)', (
 test('what a batch found damaged at a start held is counted and told (seed 80)', (t) => whole(t, 80));
 
 test('what the far end has though the near ring dropped it is not told as lost (seed 165)', (t) => whole(t, 165));
+
+test('a lost segment of which only the account is left takes no room (seed 61)', (t) => whole(t, 61));
