@@ -4,9 +4,11 @@ import { stories } from './routing/stories.ts';
 
 test.before(() => prepareBlake3());
 
-test('30 nodes whose links fail and heal have no loop at any moment, and reach each other within 30 s of the last change', (t) => {
-  const told = stories(30, 1, 180);
-  t.deepEqual(told.faults, []);
-  t.true(told.packets > 1_000_000);
-  t.log(told.summary);
-});
+for (const from of [1, 61, 121]) {
+  test(`30 nodes whose links fail and heal have no loop at any moment, and reach each other within 30 s of the last change, from seed ${from}`, (t) => {
+    const told = stories(30, from, 60);
+    t.deepEqual(told.faults, []);
+    t.true(told.packets > 400_000);
+    t.log(told.summary);
+  });
+}

@@ -10,14 +10,6 @@ const originHopCount = 64;
 /** An own seqno request is repeated no sooner than this. */
 const askAgainAfter = seconds(10);
 
-/** A newer sequence number is being looked for on behalf of neighbours. */
-export interface SeqnoSearch {
-  readonly seqno: number;
-  readonly toward: PeerId;
-  readonly sentAt: Instant;
-  readonly askers: Set<PeerId>;
-}
-
 /** RFC 8966 §3.8.1.2. */
 export function answerSeqnoRequest(state: RouterState, peer: PeerId, request: SeqnoRequest, now: Instant): void {
   const subnet = request.prefix as Subnet;

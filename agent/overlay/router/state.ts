@@ -7,10 +7,9 @@ import { Agenda } from './agenda.ts';
 import { type Neighbour, newNeighbour } from './neighbour.ts';
 import { routeRequestFor, updateFor } from './packets.ts';
 import { Remembered } from './remembered.ts';
-import type { SeqnoSearch } from './seqnos.ts';
 import { SourceTable } from './sources.ts';
 import { RouteTable } from './table.ts';
-import type { Entry, PeerId, RouterEffect, RouterId, RouterOptions } from './types.ts';
+import type { Entry, PeerId, RouterEffect, RouterId, RouterOptions, SeqnoSearch } from './types.ts';
 import { WaitingPackets } from './waiting.ts';
 
 /** What the router knows, and the few ways in which it speaks. All tables are bounded. */

@@ -153,6 +153,14 @@ export interface Entry extends Planned {
   usedAt: Instant;
 }
 
+/** A newer sequence number is being looked for on behalf of neighbours. */
+export interface SeqnoSearch {
+  readonly seqno: number;
+  readonly toward: PeerId;
+  readonly sentAt: Instant;
+  readonly askers: Set<PeerId>;
+}
+
 /** Sequence numbers compare modulo 2^16. RFC 8966 §2.1. */
 export const isNewer = (seqno: number, than: number): boolean => {
   const ahead = (seqno - than) & 0xffff;

@@ -1,13 +1,10 @@
 import { unreachable } from '#kernel';
 import { defaultLinkOptions, type LinkEvent, LinkMachine } from '../../../agent/overlay/peer/link.ts';
 import type { PeerId } from '../../../agent/overlay/router/types.ts';
-import type { Control } from '../../../agent/overlay/wire/control.ts';
 import { DataFrame } from '../../../agent/overlay/wire/data.ts';
 import type { Chance } from '../chance.ts';
-import type { RoutingNode } from './node.ts';
+import type { Item, NodeCable, NodeEnd, RoutingNode } from './node.ts';
 import { Deadline, type Timeline } from './timeline.ts';
-
-export type Item = Control | DataFrame;
 
 const stalledLimit = 4000;
 const kernelGivesUpMs = 5000;
@@ -16,7 +13,7 @@ const kernelGivesUpMs = 5000;
  * A cable between two nodes, and the connections over it. `up`; `cut`: connections end with an error on both sides;
  * `silent`: nothing passes and nobody is told, what was sent waits as it would in the kernel. `a` dials, for ever.
  */
-export class Cable {
+export class Cable implements NodeCable {
   readonly a: RoutingNode;
   readonly b: RoutingNode;
   readonly timeline: Timeline;
@@ -82,7 +79,7 @@ export class Cable {
 }
 
 /** One side of a connection: a real link machine, and what it has sent on its way in order. */
-export class LinkEnd {
+export class LinkEnd implements NodeEnd {
   readonly cable: Cable;
   readonly node: RoutingNode;
   readonly id: PeerId;

@@ -15,7 +15,6 @@ import { Traffic } from '../../../agent/overlay/traffic.ts';
 import type { Control } from '../../../agent/overlay/wire/control.ts';
 import { DataFrame, originHopLimit, startDataFrame } from '../../../agent/overlay/wire/data.ts';
 import type { Chance } from '../chance.ts';
-import type { Cable, LinkEnd } from './link.ts';
 import { Deadline, type Timeline } from './timeline.ts';
 
 /** What a node tells whoever watches the simulation. */
@@ -23,6 +22,27 @@ export interface Watcher {
   routeChanged(node: RoutingNode, subnet: Subnet): void;
   /** A packet is at a node, which may be its destination. */
   packetAt(node: RoutingNode, packet: number): void;
+}
+
+export type Item = Control | DataFrame;
+
+/** One side of a connection, as its node sees it. */
+export interface NodeEnd {
+  readonly node: RoutingNode;
+  readonly other: NodeEnd | null;
+  readonly cost: number;
+  readonly isOpen: boolean;
+  readonly isClosed: boolean;
+  send(item: Item): void;
+  close(): void;
+}
+
+/** A cable, as the nodes at its ends see it. */
+export interface NodeCable {
+  readonly a: RoutingNode;
+  readonly b: RoutingNode;
+  readonly state: 'up' | 'cut' | 'silent';
+  dialIn(delayMs: number): void;
 }
 
 /** What makes a node lie: it sees what the node's router says before it goes out. */
@@ -35,8 +55,8 @@ export interface Forger {
 export class RoutingNode {
   readonly index: number;
   readonly identity: Identity;
-  readonly cables: Cable[] = [];
-  readonly ends = new Map<PeerId, LinkEnd>();
+  readonly cables: NodeCable[] = [];
+  readonly ends = new Map<PeerId, NodeEnd>();
   readonly #timeline: Timeline;
   readonly #chance: Chance;
   readonly #watcher: Watcher;
