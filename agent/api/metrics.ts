@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { accountOf } from './account.ts';
+import { byPeer, ofNamedPeers } from './peer-metrics.ts';
 import type { ApiOptions } from './types.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -65,8 +66,29 @@ const metrics: readonly Metric[] = [
   gauge('hypha_bus_held_bytes', 'Bytes that came early and wait for what goes before.', [], ({ bus }) =>
     one(bus.heldBytes),
   ),
-  gauge('hypha_peer_up', '1: connected.', ['peer'], ({ overlay }) =>
-    overlay.peers().map(({ endpoint, state }) => [{ peer: endpoint }, state === 'alive' ? 1 : 0]),
+  gauge(
+    'hypha_peer_up',
+    '1: connected. Links that others began are counted as one peer, `inbound`.',
+    ['peer'],
+    (options) => byPeer(options, ({ state }) => (state === 'alive' ? 1 : 0)),
+  ),
+  gauge('hypha_peer_rx_bytes', 'Bytes that came since the link stands.', ['peer'], (options) =>
+    byPeer(options, ({ rxBytes }) => rxBytes),
+  ),
+  gauge('hypha_peer_tx_bytes', 'Bytes that went since the link stands.', ['peer'], (options) =>
+    byPeer(options, ({ txBytes }) => txBytes),
+  ),
+  gauge('hypha_peer_rx_bytes_per_second', 'Over about ten seconds.', ['peer'], (options) =>
+    byPeer(options, ({ rxBytesPerSecond = 0 }) => rxBytesPerSecond),
+  ),
+  gauge('hypha_peer_tx_bytes_per_second', 'Over about ten seconds.', ['peer'], (options) =>
+    byPeer(options, ({ txBytesPerSecond = 0 }) => txBytesPerSecond),
+  ),
+  gauge('hypha_peer_round_trip_seconds', 'Smoothed; of peers that this node dials.', ['peer'], (options) =>
+    ofNamedPeers(options, ({ roundTripMs }) => (roundTripMs === null ? null : roundTripMs / 1000)),
+  ),
+  gauge('hypha_peer_cost', 'What a packet costs over the link; of peers that this node dials.', ['peer'], (options) =>
+    ofNamedPeers(options, ({ state, linkCost }) => (state === 'alive' ? linkCost : null)),
   ),
   counter('hypha_overlay_total', "The overlay node's counters.", ['what'], ({ overlay }) => counts(overlay.counters)),
   gauge('hypha_broker_connections', 'MQTT clients connected.', [], ({ broker }) => one(broker.status.connections)),

@@ -15,7 +15,7 @@ import { openIdentity, openToken } from './identity.ts';
 import { laneOf, linkRules } from './link-rules.ts';
 import { openNetworkKey } from './network-key.ts';
 import { makeOverlay } from './overlay.ts';
-import { asRouteEvent } from './overlay-events.ts';
+import { asPeerEvent, asRouteEvent } from './overlay-events.ts';
 import { OwnTopics } from './own-topics.ts';
 import { Undo } from './undo.ts';
 
@@ -84,6 +84,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const desk = makeDesk(env, { ring, inbox, contacts, askSocket, overlay: () => overlay });
   const overlay: Overlay = makeOverlay(configuration, env, { identity, network, contacts, desk, bus: () => bus });
   overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
+  overlay.sight?.onPeer((change) => events.publish(asPeerEvent(change)));
   const rules = linkRules(configuration);
   const links = createLinks(
     { env, ring },

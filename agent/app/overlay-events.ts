@@ -1,5 +1,6 @@
 import type { AgentEvent, Contacts } from '#api';
 import type { PublicKey } from '#kernel';
+import type { PeerChange } from '#overlay';
 
 /** A route to some node has come or gone, for those who watch the agent. */
 export const asRouteEvent = (to: PublicKey, reachable: boolean, contacts: Contacts): AgentEvent => ({
@@ -7,4 +8,14 @@ export const asRouteEvent = (to: PublicKey, reachable: boolean, contacts: Contac
   to: contacts.withKey(to)?.name ?? to,
   publicKey: to,
   reachable,
+});
+
+/** A link stands, or stands no more and why. */
+export const asPeerEvent = ({ endpoint, kind, state, why, stoodForMs }: PeerChange): AgentEvent => ({
+  kind: 'peer',
+  peer: endpoint,
+  link: kind,
+  state,
+  why,
+  stoodForMs,
 });

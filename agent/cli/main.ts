@@ -99,14 +99,18 @@ function nodeCommands(program: Command): void {
 }
 
 function lookCommands(program: Command): void {
-  for (const [name, what] of [
-    ['routes', 'nodes that can be reached'],
-    ['links', 'what flows to whom'],
-  ] as const) {
-    command(program, name, what, `hypha ${name}`, tabled).action(async (options) =>
-      (await import('./commands/look.ts'))[name](options),
-    );
-  }
+  command(program, 'links', 'what flows to whom', 'hypha links', tabled).action(async (options) =>
+    (await import('./commands/look.ts')).links(options),
+  );
+  command(
+    program,
+    'routes',
+    'nodes that can be reached: * in use, the others in reserve',
+    'hypha routes --wide',
+    tabled,
+  )
+    .option('--queried', 'only what was asked for and has not come')
+    .action(async (options) => (await import('./commands/look.ts')).routes(options));
   peerCommands(program);
   const ring = command(program, 'ring', 'what is stored', 'hypha ring', tabled).action(async (options) =>
     (await import('./commands/look.ts')).ring(options),

@@ -1,5 +1,6 @@
 import { ConfigError, type Configuration } from '#app';
 import { isAgentError, messageOf } from '#kernel';
+import { formatEndpoint } from '#platform';
 import { tryAsk } from '../client.ts';
 import { writeBundle } from '../doctor/bundle.ts';
 import { type Finding, findingLine, fine, wrong } from '../doctor/finding.ts';
@@ -49,7 +50,7 @@ async function examine(places: Places, { settings, findings }: Read, to: string 
     ...(await keyFindings(places, settings)),
     ...(await diskFindings(places)),
     ...clockFindings(Date.now(), built),
-    ...(daemon === undefined ? [] : [await daemonFinding(String(daemon))]),
+    ...(daemon === undefined ? [] : [await daemonFinding(`http://${formatEndpoint(daemon)}`)]),
   ];
   const inside = await askAgent(places, to);
   if (inside !== null) return [...here, fine('agent', 'runs'), ...inside];

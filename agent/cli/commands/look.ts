@@ -13,6 +13,9 @@ interface Peer {
   readonly txBytes: number;
   readonly connectedForMs: number | null;
   readonly why: string | null;
+  readonly linkCost: number;
+  readonly rxBytesPerSecond?: number;
+  readonly txBytesPerSecond?: number;
 }
 
 export async function peers(options: CommonOptions): Promise<void> {
@@ -23,13 +26,19 @@ export async function peers(options: CommonOptions): Promise<void> {
     peer.kind,
     peer.state,
     peer.roundTripMs === null ? null : duration(peer.roundTripMs),
-    size(peer.rxBytes),
-    size(peer.txBytes),
+    peer.state === 'alive' ? peer.linkCost : null,
+    rated(peer.rxBytes, peer.rxBytesPerSecond, options.wide),
+    rated(peer.txBytes, peer.txBytesPerSecond, options.wide),
     peer.connectedForMs === null ? null : duration(peer.connectedForMs),
   ]);
-  print(table(['PEER', 'KIND', 'STATE', 'ROUND TRIP', 'IN', 'OUT', 'FOR'], rows, { cut: [0], wide: options.wide }));
+  const head = ['PEER', 'KIND', 'STATE', 'ROUND TRIP', 'COST', 'IN', 'OUT', 'FOR'];
+  print(table(head, rows, { cut: [0], wide: options.wide }));
   for (const { endpoint, why } of found) if (why !== null) print(`${endpoint}: ${why}`);
 }
+
+/** With `--wide` what passes now, too. */
+const rated = (bytes: number, perSecond: number | undefined, wide: boolean | undefined): string =>
+  wide === true && perSecond !== undefined ? `${size(bytes)}, ${size(perSecond)}/s` : size(bytes);
 
 interface Route {
   readonly subnet: string;
@@ -39,20 +48,39 @@ interface Route {
   readonly metric: number | string;
   readonly seqno: number;
   readonly selected: boolean;
+  readonly cost?: number | null;
+  readonly expiresInMs?: number;
 }
 
-export async function routes(options: CommonOptions): Promise<void> {
-  const found = await get<readonly Route[]>(options, 'routes');
-  if (options.json) return printJson(found);
+interface Queried {
+  readonly subnet: string;
+  readonly expiresInMs: number;
+}
+
+/** The route in use has a star, those that would take its place have none; below, what was asked for and has not come. */
+export async function routes(options: CommonOptions & { readonly queried?: boolean }): Promise<void> {
+  const queried = await get<readonly Queried[]>(options, 'routes/queried');
+  if (options.queried === true && options.json) return printJson(queried);
+  if (options.queried !== true) {
+    const found = await get<readonly Route[]>(options, 'routes');
+    if (options.json) return printJson(found);
+    print(routeTable(found, options.wide));
+  }
+  for (const { subnet, expiresInMs } of queried) print(`${subnet}: asked for, ${duration(expiresInMs)} left to answer`);
+}
+
+function routeTable(found: readonly Route[], wide: boolean | undefined): string {
   const rows = found.map((route) => [
     route.selected ? '*' : '',
     route.name ?? `${route.publicKey.slice(0, 12)}…`,
     route.subnet,
     route.metric,
+    route.cost ?? null,
     route.seqno,
+    route.expiresInMs === undefined ? null : duration(route.expiresInMs),
     route.nextHop,
   ]);
-  print(table(['', 'NODE', 'SUBNET', 'METRIC', 'SEQNO', 'BY'], rows, { cut: [5, 1], wide: options.wide }));
+  return table(['', 'NODE', 'SUBNET', 'METRIC', 'COST', 'SEQNO', 'ENDS IN', 'BY'], rows, { cut: [7, 1, 2], wide });
 }
 
 interface Link {

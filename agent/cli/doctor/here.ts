@@ -81,7 +81,7 @@ export async function portFindings(settings: Configuration): Promise<Finding[]> 
     ...settings.mqtt.listen.map((at) => ['mqtt', at] as const),
     ...settings.api.listen.map((at) => ['api', at] as const),
     ...settings.api.rpc.map((at) => ['rpc', at] as const),
-    ...settings.overlay.listen.map((at) => ['overlay', at] as const),
+    ...(settings.overlay.daemon === undefined ? settings.overlay.listen : []).map((at) => ['overlay', at] as const),
   ].filter(([, { port }]) => port !== 0);
   const found = await Promise.all(wanted.map(([part, { host, port }]) => portFinding(part, host, port)));
   const bad = found.filter((finding) => finding !== null);
