@@ -5,14 +5,18 @@ import { mutations } from './mutations.ts';
 const wanted = process.env['MUTATION'];
 const mutation = mutations.find(({ name }) => name === wanted);
 if (mutation === undefined) throw new Error(`no mutation ${wanted}`);
-const { file, from, to } = mutation;
 
 registerHooks({
   load: (url, context, next) => {
     const loaded = next(url, context);
-    if (!url.endsWith(`/agent/bus/${file}`)) return loaded;
-    const parts = String(Buffer.from(loaded.source as Uint8Array)).split(from);
-    if (parts.length !== 2) throw new Error(`${wanted}: its place stands ${parts.length - 1} times in ${file}`);
-    return { ...loaded, source: parts.join(to) };
+    const changes = mutation.changes.filter(({ file }) => url.endsWith(`/agent/bus/${file}`));
+    if (changes.length === 0) return loaded;
+    let source = String(Buffer.from(loaded.source as Uint8Array));
+    for (const { file, from, to } of changes) {
+      const parts = source.split(from);
+      if (parts.length !== 2) throw new Error(`${wanted}: its place stands ${parts.length - 1} times in ${file}`);
+      source = parts.join(to);
+    }
+    return { ...loaded, source };
   },
 });
