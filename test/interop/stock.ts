@@ -135,6 +135,11 @@ export class Stock {
     return json as { subnet: string; nextHop: string }[];
   }
 
+  /** Whether topics that are not configured are accepted; the answer's status. */
+  async setDefault(accept: boolean): Promise<number> {
+    return (await this.#ask('PUT', 'messages/topics/default', { accept })).status;
+  }
+
   #ask(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
     const sent = body === undefined ? '' : JSON.stringify(body);
     const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(sent) };

@@ -209,8 +209,13 @@ export class Outbox {
   #learn(sent: SentMessage, found: Awaited<ReturnType<StockApi['status']>>): void {
     const wasUnheard = sent.isUnheard;
     const now = this.#ports.env.clock.now();
-    this.#finish(sent, () => (found === null ? sent.gone() : sent.learn(found, now)));
-    if (wasUnheard && found !== null && !sent.isUnheard && found.state !== 'aborted') this.#ports.heardOf(sent.subnet);
+    if (found === null) {
+      // It keeps messages for longer than they are asked about: it was started anew, in the second of its last start.
+      this.#forgetAll();
+      return;
+    }
+    this.#finish(sent, () => sent.learn(found, now));
+    if (wasUnheard && !sent.isUnheard && found.state !== 'aborted') this.#ports.heardOf(sent.subnet);
   }
 
   #due(now: Instant): SentMessage | null {
