@@ -113,7 +113,11 @@ function batchAt(segment: Segment, at: number) {
   const isWhole = length >= batchHeaderBytes && at + length <= bytes.length;
   const isHere = segmentId === segment.id && offset === at && bytes.toString('hex', at + 56, at + 64) === ringId;
   if (!isWhole || !isHere || crc32(bytes.subarray(at + 8, at + length)) !== crc) return null;
-  return { first, length, records: () => batchRecords(bytes, at + batchHeaderBytes + tallied * tallyEntryBytes, count, first, epoch) };
+  return {
+    first,
+    length,
+    records: () => batchRecords(bytes, at + batchHeaderBytes + tallied * tallyEntryBytes, count, first, epoch),
+  };
 }
 
 function* batchRecords(bytes: Buffer, start: number, count: number, first: number, epoch: string) {
