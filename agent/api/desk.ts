@@ -36,6 +36,8 @@ export interface DeskCounters {
   topicRefused: number;
   inboxFull: number;
   received: number;
+  /** Taken before, and sent again by one that had not been told. */
+  again: number;
   forwarded: number;
   sent: number;
 }
@@ -50,6 +52,7 @@ export class MessageDesk {
     topicRefused: 0,
     inboxFull: 0,
     received: 0,
+    again: 0,
     forwarded: 0,
     sent: 0,
   };
@@ -85,8 +88,14 @@ export class MessageDesk {
   }
 
   received(message: ReceivedMessage): void {
+    const isAwaited = this.#replies.isAwaited(message);
+    if (!isAwaited && !this.inbox.has(message)) {
+      this.counters.again++;
+      this.taken(message);
+      return;
+    }
     this.counters.received++;
-    if (this.#replies.isAwaited(message)) {
+    if (isAwaited) {
       this.#replies.give(message);
       return;
     }

@@ -3,7 +3,7 @@ import type { MessageId, ReceivedMessage } from '#overlay';
 import { Chance, SimulatedDisk, World } from '#sim';
 import { Inbox, type InboxLimits } from '../../agent/api/inbox/inbox.ts';
 
-const quiet: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, with: () => quiet };
+export const quiet: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {}, with: () => quiet };
 
 const roomy: InboxLimits = { messages: 1000, bytes: 16_777_216, waiters: 64 };
 

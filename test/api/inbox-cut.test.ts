@@ -1,5 +1,7 @@
 import test from 'ava';
+import type { ReceivedMessage } from '#overlay';
 import type { SimulatedDisk } from '#sim';
+import type { Inbox } from '../../agent/api/inbox/inbox.ts';
 import { Chance, InboxBench, messageOf, numberOf } from './inbox-bench.ts';
 
 interface Cut {
@@ -10,6 +12,8 @@ interface Cut {
   /** Which readers have begun to take, and which have been given. */
   readonly leaving: readonly number[];
   readonly given: readonly number[];
+  /** Every message of the run, by its number. */
+  readonly sent: ReadonlyMap<number, ReceivedMessage>;
 }
 
 /** Messages come and go, several at a time; at every operation a copy of the disk is made as a power cut would leave it. */
@@ -20,16 +24,18 @@ async function cuts(seed: number, ignoreSync = false): Promise<Cut[]> {
   const inbox = await bench.open();
   const told: number[] = [];
   const given: number[] = [];
+  const sent = new Map<number, ReceivedMessage>();
   let isTaking = 0;
   const found: Cut[] = [];
   bench.disk.onOperation = (phase, what, number) => {
     const disk = bench.disk.afterCut(bench.world, chance);
     // The oldest are taken first: at most so many of those told are on their way out.
     const leaving = told.filter((one) => !given.includes(one)).slice(0, isTaking);
-    found.push({ at: `${phase} ${what} ${number}`, disk, told: [...told], leaving, given: [...given] });
+    found.push({ at: `${phase} ${what} ${number}`, disk, told: [...told], leaving, given: [...given], sent });
   };
   const store = async (number: number): Promise<void> => {
     const message = messageOf(number, chance.pick(['', 'a', 'b/c']), chance.pick([8, 100, 5000, 20_000]));
+    sent.set(number, message);
     if (!(await inbox.store(message))) return;
     told.push(number);
     told.sort((a, b) => a - b);
@@ -61,11 +67,22 @@ async function wrongAfter(cut: Cut, seed: number): Promise<string[]> {
   }
   for (const number of left) if (cut.given.includes(number)) wrong.push(`${number} given twice`);
   if (new Set(left).size !== left.length) wrong.push('one stands there twice');
-  if ((await bench.open()).count !== 0) wrong.push('something came back');
-  return wrong;
+  const again = await bench.open();
+  if (again.count !== 0) wrong.push('something came back');
+  return [...wrong, ...(await wrongWhenSentAgain(cut, bench, again))];
 }
 
-test('a power cut before or after any disk operation loses no message whose sender was told, and gives none twice', async (t) => {
+/** All are empty-handed senders now: they send again whatever somebody was given. */
+async function wrongWhenSentAgain({ given, sent }: Cut, bench: InboxBench, inbox: Inbox): Promise<string[]> {
+  const wrong: string[] = [];
+  for (const number of given) {
+    const message = sent.get(number);
+    if (message === undefined || !(await bench.add(inbox, message))) wrong.push(`${number} not acknowledged again`);
+  }
+  return [...wrong, ...(await bench.all(inbox)).map((message) => `${numberOf(message)} given twice, being sent again`)];
+}
+
+test('a power cut before or after any disk operation loses no message whose sender was told, and gives none twice, also if it is sent again', async (t) => {
   let count = 0;
   for (const seed of [1, 2, 3]) {
     for (const cut of await cuts(seed)) {

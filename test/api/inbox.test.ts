@@ -114,7 +114,8 @@ test('a message whose removal the disk does not confirm is given to nobody, and 
   const bench = new InboxBench(9);
   const inbox = await bench.open();
   await bench.add(inbox, messageOf(1));
-  bench.disk.faults.failSyncs = 2;
+  // Of its name and of its being taken, twice.
+  bench.disk.faults.failSyncs = 4;
   for (const round of [1, 2]) {
     const error = await t.throwsAsync(bench.through(bench.take(inbox)));
     t.true(isAgentError(error, 'api/disk'), `round ${round}`);

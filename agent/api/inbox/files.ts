@@ -1,12 +1,14 @@
 import { prepareBlake3 } from '#crypto';
 import { type Disk, type DiskFile, isAgentError, type Log, messageOf } from '#kernel';
 import type { ReceivedMessage } from '#overlay';
-import { DirectorySync } from './directory-sync.ts';
-import { decodeMessageFile, encodeMessageFile } from './message-file.ts';
+import { decodeMessageFile, identityOf } from './message-file.ts';
+import { SharedWork } from './shared-work.ts';
 
 /** A message on disk without its payload. */
 export interface Kept extends Omit<ReceivedMessage, 'payload'> {
   readonly name: string;
+  /** Of its file: the same for the same message from the same sender. */
+  readonly identity: string;
   readonly payloadBytes: number;
 }
 
@@ -21,7 +23,7 @@ export class InboxFiles {
   readonly #disk: Disk;
   readonly #log: Log;
   readonly #directory: string;
-  readonly #names: DirectorySync;
+  readonly #names: SharedWork;
   #next = 1;
   #reading = 0;
   /** No longer than there are readers, whom the door bounds. */
@@ -33,7 +35,7 @@ export class InboxFiles {
     this.#disk = disk;
     this.#log = log;
     this.#directory = directory;
-    this.#names = new DirectorySync(disk, directory);
+    this.#names = new SharedWork(() => disk.syncDirectory(directory));
   }
 
   /** What lies there, oldest first. */
@@ -47,31 +49,34 @@ export class InboxFiles {
     const found: Kept[] = [];
     const seen = new Set<string>();
     for (const name of names) {
-      const message = await this.#examine(name);
-      if (message === null) continue;
-      const { payload, ...rest } = message;
-      const identity = `${rest.from}${rest.id}${rest.isReply}`;
+      const kept = await this.#examine(name);
+      if (kept === null) continue;
+      const id = `${kept.from}${kept.id}${kept.isReply}`;
       // A copy that could not be synced at its first coming and was stored again at its second.
-      if (seen.has(identity)) await this.#disk.remove(this.#path(name));
-      else found.push({ ...rest, name, payloadBytes: payload.length });
-      seen.add(identity);
+      if (seen.has(id)) await this.#disk.remove(this.#path(name));
+      else found.push(kept);
+      seen.add(id);
     }
     return found;
   }
 
-  /** The message is durable when it resolves. After an error it is not there. */
-  async put(message: ReceivedMessage): Promise<Kept> {
+  /** Resolves when the names in the directory are durable as they are now. */
+  sync(): Promise<void> {
+    return this.#names.run();
+  }
+
+  /** The message is durable when it resolves. After an error it is not there. `bytes`: its file. */
+  async put(message: ReceivedMessage, bytes: Uint8Array): Promise<Kept> {
     const name = String(this.#next++).padStart(nameDigits, '0');
     const path = this.#path(name);
     try {
-      await this.#write(path, encodeMessageFile(message));
-      await this.#names.sync();
+      await this.#write(path, bytes);
+      await this.#names.run();
     } catch (error) {
       await this.#disk.remove(path).catch(() => undefined);
       throw error;
     }
-    const { payload, ...rest } = message;
-    return { ...rest, topic: Uint8Array.from(rest.topic), name, payloadBytes: payload.length };
+    return keptOf(name, message, bytes);
   }
 
   /** Null: it is damaged. */
@@ -85,13 +90,14 @@ export class InboxFiles {
   /** It will not come back when this has resolved. */
   async remove({ name }: Kept): Promise<void> {
     await this.#disk.remove(this.#path(name));
-    await this.#names.sync();
+    await this.#names.run();
   }
 
-  async #examine(name: string): Promise<ReceivedMessage | null> {
+  async #examine(name: string): Promise<Kept | null> {
     try {
-      const message = decodeMessageFile(await this.#bytesOf(this.#path(name)));
-      if (message !== null) return message;
+      const bytes = await this.#bytesOf(this.#path(name));
+      const message = decodeMessageFile(bytes);
+      if (message !== null) return keptOf(name, message, bytes);
       this.#damage(name, 'it is not whole');
       await this.#disk.remove(this.#path(name));
     } catch (error) {
@@ -141,6 +147,11 @@ export class InboxFiles {
   #path(name: string): string {
     return `${this.#directory}/${name}`;
   }
+}
+
+function keptOf(name: string, { payload, ...rest }: ReceivedMessage, bytes: Uint8Array): Kept {
+  const topic = Uint8Array.from(rest.topic);
+  return { ...rest, topic, name, identity: identityOf(bytes), payloadBytes: payload.length };
 }
 
 /** Whether the close itself succeeds changes nothing: what matters has been synced or read before. */

@@ -1,7 +1,8 @@
 import { AgentError, after, type Clock, type Disk, type Duration, isAgentError, type Log, messageOf } from '#kernel';
 import type { ReceivedMessage } from '#overlay';
 import { InboxFiles, type Kept } from './files.ts';
-import { costOf } from './message-file.ts';
+import { costOf, encodeMessageFile, identityOf } from './message-file.ts';
+import { Taken } from './taken.ts';
 
 export interface InboxLimits {
   readonly messages: number;
@@ -53,6 +54,7 @@ export class Inbox {
   readonly #limits: InboxLimits;
   readonly #files: InboxFiles;
   readonly #log: Log;
+  readonly #taken: Taken;
   /** In the order of arrival. */
   readonly #places = new Map<string, Place>();
   readonly #storing = new Map<string, Promise<boolean>>();
@@ -65,11 +67,13 @@ export class Inbox {
     this.#limits = limits;
     this.#log = log;
     this.#files = new InboxFiles(disk, log, directory);
+    this.#taken = new Taken({ disk, log }, `${directory}/taken`, () => this.#files.sync());
   }
 
   /** Finds what was left by the last run. */
   async open(): Promise<void> {
     for (const kept of await this.#files.open()) this.#enter(placeOf(kept, 'present', kept));
+    await this.#taken.open();
   }
 
   get count(): number {
@@ -84,20 +88,39 @@ export class Inbox {
     return this.#files.damaged;
   }
 
+  /** Taken messages that are known no more: sent again, they would be delivered again. */
+  get forgotten(): number {
+    return this.#taken.forgotten;
+  }
+
+  get unrecorded(): number {
+    return this.#taken.unrecorded;
+  }
+
   hasRoom(payloadBytes: number, topicBytes: number): boolean {
     const bytes = this.#bytes + costOf(payloadBytes, topicBytes);
     return this.#places.size < this.#limits.messages && bytes <= this.#limits.bytes;
   }
 
-  /** True: durable, and readers get it after `offer`. False: there is no room, or the disk took it not. */
+  /** False for a stored message: it was taken before, and readers do not get it again. */
+  has(message: ReceivedMessage): boolean {
+    return this.#places.has(keyOf(message));
+  }
+
+  /**
+   * True: durable, and readers get it after `offer`; or it was taken before. False: there is no room, or the disk took
+   * it not.
+   */
   store(message: ReceivedMessage): Promise<boolean> {
     const key = keyOf(message);
     const storing = this.#storing.get(key);
     if (storing !== undefined) return storing;
     if (this.#places.has(key)) return Promise.resolve(true);
+    const bytes = encodeMessageFile(message);
+    if (this.#taken.has(identityOf(bytes))) return Promise.resolve(true);
     if (!this.hasRoom(message.payload.length, message.topic.length)) return Promise.resolve(false);
     const place = this.#enter(placeOf({ ...message, payloadBytes: message.payload.length }, 'storing', null));
-    const stored = this.#put(place, message);
+    const stored = this.#put(place, message, bytes);
     this.#storing.set(key, stored);
     return stored;
   }
@@ -148,9 +171,9 @@ export class Inbox {
     for (const waiter of [...this.#waiters]) waiter.give(null);
   }
 
-  async #put(place: Place, message: ReceivedMessage): Promise<boolean> {
+  async #put(place: Place, message: ReceivedMessage, bytes: Uint8Array): Promise<boolean> {
     try {
-      place.kept = await this.#files.put(message);
+      place.kept = await this.#files.put(message, bytes);
       return true;
     } catch (error) {
       if (!isAgentError(error)) throw error;
@@ -207,7 +230,7 @@ export class Inbox {
   async #look(place: Place): Promise<ReceivedMessage | null> {
     try {
       const message = await this.#read(place);
-      if (message === null && place.state === 'present') await this.#remove(place);
+      if (message === null && place.state === 'present') await this.#discard(place);
       return message;
     } catch (error) {
       if (isAgentError(error, 'disk/not-found')) return null;
@@ -224,7 +247,7 @@ export class Inbox {
         return null;
       }
       place.leftover = message;
-      await this.#remove(place);
+      await (message === null ? this.#discard(place) : this.#remove(place));
       return message;
     } catch (error) {
       this.#putBack(place);
@@ -236,7 +259,18 @@ export class Inbox {
     return leftover ?? (kept === null ? null : this.#files.read(kept));
   }
 
+  /**
+   * Both at once: a message whose file a power cut leaves is there, whatever is recorded, and if it leaves neither, nobody
+   * has been given the message.
+   */
   async #remove(place: Place): Promise<void> {
+    const { kept } = place;
+    if (kept !== null) await Promise.all([this.#files.remove(kept), this.#taken.add(kept.from, kept.identity)]);
+    this.#leave(place);
+  }
+
+  /** A damaged one: it comes in again if it is sent again. */
+  async #discard(place: Place): Promise<void> {
     if (place.kept !== null) await this.#files.remove(place.kept);
     this.#leave(place);
   }

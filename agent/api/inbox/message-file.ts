@@ -1,6 +1,6 @@
 import { constant, hex, isRefusal, layout, lengthOf, reserved, rest, sizedBy, u8, u32 } from '#codec';
 import { blake3 } from '#crypto';
-import type { Address, PublicKey } from '#kernel';
+import { type Address, hexOf, type PublicKey } from '#kernel';
 import type { MessageId, ReceivedMessage } from '#overlay';
 
 const digestBytes = 32;
@@ -39,6 +39,9 @@ export function encodeMessageFile(message: ReceivedMessage): Uint8Array {
   bytes.set(blake3(bytes.subarray(digestBytes)));
   return bytes;
 }
+
+/** Names a message and all that it says by the first bytes of its file's digest. */
+export const identityOf = (file: Uint8Array): string => hexOf(file.subarray(0, 12));
 
 /** Null: torn, decayed, or none of ours. What it returns shares memory with `bytes`. */
 export function decodeMessageFile(bytes: Uint8Array): ReceivedMessage | null {
