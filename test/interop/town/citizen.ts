@@ -26,7 +26,6 @@ export interface Citizen {
 
 /** Stops a process without ending it, as a machine that hangs. */
 export const freeze = ({ pid }: Citizen): boolean => process.kill(pid, 'SIGSTOP');
-export const thaw = ({ pid }: Citizen): boolean => process.kill(pid, 'SIGCONT');
 
 export async function restart(citizen: Citizen): Promise<void> {
   await citizen.kill();

@@ -27,7 +27,8 @@ export class StockCitizen implements Citizen {
 
   constructor(where: string, port: number, peers: readonly string[]) {
     const secretKey = randomBytes(32);
-    const wrapper = ['ip', 'netns', 'exec', where];
+    // A daemon does not outlive a test that is killed.
+    const wrapper = ['ip', 'netns', 'exec', where, 'setpriv', '--pdeathsig', 'KILL'];
     this.where = where;
     this.publicKey = identityOf(secretKey).publicKey;
     this.#doorPath = join(tmpdir(), `${where}.sock`);
@@ -72,7 +73,18 @@ export class StockCitizen implements Citizen {
   }
 
   async #openDoor(): Promise<ChildProcess> {
-    const args = ['netns', 'exec', this.where, process.execPath, program, this.#doorPath, `${apiPort}`];
+    const args = [
+      'netns',
+      'exec',
+      this.where,
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      process.execPath,
+      program,
+      this.#doorPath,
+      `${apiPort}`,
+    ];
     const door = spawn('ip', args, { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(door.stdout, 'data');
     return door;

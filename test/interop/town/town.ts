@@ -114,7 +114,7 @@ function lay(places: readonly string[], near: number, far: number, index: number
     near,
     far,
     farAddress,
-    isOnTheWay: (nextHop = '') => [nearAddress, farAddress].some((address) => nextHop.includes(`${address}:`)),
+    isOnTheWay: (nextHop = '') => [nearAddress, farAddress].some((address) => nextHop.includes(`${address}]:`)),
     cut: () => setUp(to, toName, false),
     mend: () => setUp(to, toName, true),
     packets: () => packetsOf(from, fromName),
