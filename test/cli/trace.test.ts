@@ -100,6 +100,24 @@ test.serial('the last packets are a table; each is explained by its number', asy
   t.is(gone.code, 1);
 });
 
+test.serial('who watches hears of links that come and go, and the routes show what they cost', async (t) => {
+  const watching = ask(at(1), '/hypha/v1/events', { until: /"state":"down"/ });
+  const peers = `overlay = { listen = [], peers = ["tcp://${at(1).doors['overlay']}"] }\n`;
+  const guest = await RunningAgent.start(placeAgent(directory.path, 'guest', peers));
+  const routes = JSON.parse((await guest.hypha(['routes', '--json'])).stdout);
+  t.is(routes.length, 1, 'the neighbour alone, until more is asked for');
+  t.true(routes[0].selected && routes[0].cost > routes[0].metric && routes[0].expiresInMs > 0);
+  await guest.hypha(['trace', '4b8:1b60:2009:1b61::1', '--hops', '1']);
+  t.regex(
+    (await guest.hypha(['routes', '--queried'])).stdout,
+    /^4b8:1b60:2009:1b61::\/64: asked for, .* left to answer\n/,
+  );
+  await guest.stop();
+  const { text } = await watching;
+  t.regex(text, /event: peer\ndata: \{"kind":"peer","peer":"tcp:\S+","link":"inbound","state":"up","why":null/);
+  t.regex(text, /event: peer\ndata: .*"state":"down","why":"[^"]+","stoodForMs":\d+\}/);
+});
+
 const interop = stockBinary === undefined ? test.skip : test.serial;
 
 interop('a stock router on the way answers a trace like ours', async (t) => {

@@ -40,7 +40,7 @@ const kinds: Readonly<Record<number, string>> = { 0: 'IP packet', 1: 'message', 
 function showPackets(packets: readonly SeenPacket[], options: DumpOptions): void {
   const seen = packets.map((packet) => {
     const [frame] = explain(Buffer.from(packet.head, 'hex'));
-    return { ...packet, what: frame?.what ?? 'empty', detail: detailOf(frame, packet.kind) };
+    return { ...packet, what: frame?.what ?? 'empty', detail: detailOf(frame, packet.kind, options) };
   });
   if (options.json) return printJson(seen);
   if (seen.length === 0) return print('No packets yet.');
@@ -56,13 +56,15 @@ function showPackets(packets: readonly SeenPacket[], options: DumpOptions): void
   print(table(['#', 'AGO', 'WAY', 'PEER', 'PACKET', 'BYTES', ''], rows, { cut: [6, 3], wide: options.wide }));
 }
 
-/** What tells packets of one sort apart. */
-function detailOf(frame: ExplainedFrame | undefined, kind: number | null): string {
+/** What tells packets of one sort apart. On a screen an address is its beginning, unless all of it is asked for. */
+function detailOf(frame: ExplainedFrame | undefined, kind: number | null, { json, wide }: DumpOptions): string {
+  const isShort = json !== true && wide !== true && process.stdout.isTTY === true;
+  const short = (address: string): string => (isShort ? `${address.split(':').slice(0, 2).join(':')}…` : address);
   const field = (name: string): string => frame?.fields.find((each) => each.name === name)?.text ?? '';
   switch (frame?.what) {
     case 'data': {
       const holds = kind === null ? '' : `${kinds[kind] ?? `kind ${kind}`} `;
-      return `${holds}${field('source')} > ${field('destination')} hop ${field('hopLimit')}`;
+      return `hop ${field('hopLimit')} ${holds}${short(field('source'))} > ${short(field('destination'))}`;
     }
     case 'update':
       return `${field('prefix')} metric ${field('metric')} seqno ${field('seqno')}`;

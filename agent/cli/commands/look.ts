@@ -80,7 +80,7 @@ function routeTable(found: readonly Route[], wide: boolean | undefined): string 
     route.expiresInMs === undefined ? null : duration(route.expiresInMs),
     route.nextHop,
   ]);
-  return table(['', 'NODE', 'SUBNET', 'METRIC', 'COST', 'SEQNO', 'ENDS IN', 'BY'], rows, { cut: [7, 1, 2], wide });
+  return table(['', 'NODE', 'SUBNET', 'METRIC', 'COST', 'SEQNO', 'ENDS IN', 'BY'], rows, { cut: [2, 1, 7], wide });
 }
 
 interface Link {
