@@ -24,7 +24,10 @@ const silentAfterMs = 10_000;
 /** What is wrong in a running agent: ring, links, and the contacts (or the one that is asked about), by cause. */
 export async function diagnose(options: ApiOptions, only: Target | null): Promise<readonly Finding[]> {
   const targets = only === null ? options.contacts.all().map(({ publicKey }) => publicKey) : [only];
-  const findings = [...ringFindings(options), ...peerFindings(options.overlay, targets.length > 0)];
+  const daemon = daemonFindings(options.overlay);
+  const findings = [...ringFindings(options), ...daemon];
+  if (daemon.some(({ state }) => state === 'wrong')) return findings;
+  findings.push(...peerFindings(options.overlay, targets.length > 0));
   const asked = targets.slice(0, contactsInAll);
   for (let at = 0; at < asked.length; at += contactsAtOnce) {
     const some = asked.slice(at, at + contactsAtOnce);
@@ -67,12 +70,35 @@ function ringFindings({ ring }: ApiOptions): Finding[] {
   ];
 }
 
+/** Without it there is neither peer nor contact. */
+function daemonFindings(overlay: Overlay): Finding[] {
+  const daemon = overlay.daemon?.();
+  if (daemon === undefined) return [];
+  const { url, state, forMs, why } = daemon;
+  const subject = `node ${url}`;
+  const forSeconds = Math.round(forMs / 1000);
+  if (state === 'ready') return [fine(subject, `a stock daemon, ready for ${forSeconds} s`)];
+  const isOther = state === 'other-key';
+  return [
+    {
+      subject,
+      state: 'wrong',
+      cause: isOther ? 'daemon-other-key' : 'daemon-unreachable',
+      found: `${isOther ? 'another node' : 'daemon unreachable'} since ${forSeconds} s: ${why ?? 'no reason'}`,
+      remedy: isOther ? null : 'start it; what is to be sent waits in the ring',
+    },
+  ];
+}
+
 function peerFindings(overlay: Overlay, areContacts: boolean): Finding[] {
   const peers = overlay.peers();
   const alive = peers.filter(({ state }) => state === 'alive').length;
   if (peers.length === 0) {
     const found = 'none is configured, found or connected';
-    const remedy = 'name one under [overlay] peers, or: hypha peers add tcp://HOST:9651';
+    const remedy =
+      overlay.daemon === undefined
+        ? 'name one under [overlay] peers, or: hypha peers add tcp://HOST:9651'
+        : 'give the daemon one: mycelium --peers tcp://HOST:9651';
     return [{ subject: 'peers', state: areContacts ? 'wrong' : 'note', cause: 'no-peer', found, remedy }];
   }
   const away = peers.filter(({ state, kind }) => state !== 'alive' && kind !== 'inbound');

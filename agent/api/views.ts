@@ -92,6 +92,7 @@ export function statusView(options: ApiOptions, api: readonly Endpoint[]) {
     ring: ring.status,
     broker: broker.status,
     overlay: overlay.counters,
+    daemon: overlay.daemon?.() ?? null,
     messages: { ...desk.counters, waiting: desk.inbox.count, waitingBytes: desk.inbox.bytes },
   };
 }

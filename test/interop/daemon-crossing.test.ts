@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -110,6 +111,17 @@ function clients(t: ExecutionContext, { gateway, hub }: Ends) {
   return { publisher, subscriber };
 }
 
+/** The daemon is dead: status and doctor say so. */
+async function isToldOf(t: ExecutionContext, agent: AgentProcess): Promise<void> {
+  const { daemon } = (await agent.ask('status')) as { daemon: { state: string; why: string } };
+  t.is(daemon.state, 'unreachable');
+  const doctor = agent.command('doctor').then(
+    () => '',
+    (error: { stdout: string }) => error.stdout,
+  );
+  t.regex(await doctor, /daemon unreachable since \d+ s: daemon at 127\.0\.0\.1:\d+/);
+}
+
 /** The agent dies with a message looked at, handed on and not taken out. */
 async function killBeforePop(agent: AgentProcess, relay: ApiRelay): Promise<void> {
   const { exited } = agent;
@@ -138,6 +150,7 @@ async function crosses(t: ExecutionContext, make: (directory: string) => Promise
       await stock.kill();
       publisher.publish(200);
       await pause(300);
+      if (turn === 0) await isToldOf(t, agent);
       await stock.run();
       const dead = killBeforePop(agent, relay);
       publisher.publish(200);
@@ -160,3 +173,17 @@ withStock(
 withStock('readings cross between two agents over stock daemons exactly once, whichever of the four is killed', (t) =>
   crosses(t, bothOverStock),
 );
+
+withStock("an agent whose identity.key is not the daemon's does not start, and says what to copy", async (t) => {
+  const directory = mkdtempSync(`${tmpdir()}/hypha-daemon-`);
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }));
+  const { agent, relay, ports } = await overStock(directory, 'gateway');
+  t.teardown(() => relay.close());
+  const stock = new Stock(ports, [], randomBytes(32));
+  t.teardown(() => stock.stop());
+  await stock.run();
+  agent.configure([], '');
+  const error = await t.throwsAsync(() => agent.start());
+  t.regex(error?.message ?? '', /ended \(78\) before ready/);
+  t.regex(error?.message ?? '', /copy the daemon's key file \(its --key-file\) to identity\.key/);
+});

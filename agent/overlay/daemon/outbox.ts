@@ -1,4 +1,15 @@
-import { type Address, after, type Env, hexOf, type Instant, milliseconds, never, type Subnet } from '#kernel';
+import {
+  type Address,
+  after,
+  type Env,
+  hexOf,
+  type Instant,
+  instant,
+  milliseconds,
+  minutes,
+  never,
+  type Subnet,
+} from '#kernel';
 import { Alarm } from '../alarm.ts';
 import type { MessageId, MessageStatus, OutgoingMessage } from '../types.ts';
 import type { DaemonCounters } from './counters.ts';
@@ -39,6 +50,7 @@ export class Outbox {
   #underWayBytes = 0;
   #isLooking = false;
   #nextLook: Instant;
+  #complainAt = instant(0);
 
   constructor(ports: OutboxPorts) {
     this.#ports = ports;
@@ -62,6 +74,7 @@ export class Outbox {
     const length = message.payload.length;
     if (length > payloadLimitBytes || message.topic.length > topicLimitBytes) {
       counters.messages_too_large++;
+      this.#complain(length);
       return null;
     }
     if (!this.#hasRoom(length, subnet, message.replyTo)) {
@@ -109,6 +122,15 @@ export class Outbox {
     }
     this.#lookAlarm.cancel();
     this.#deadlineAlarm.cancel();
+  }
+
+  /** Whoever sends it may try again for ever: said once a minute. */
+  #complain(lengthBytes: number): void {
+    const { clock, log } = this.#ports.env;
+    const now = clock.now();
+    if (now < this.#complainAt) return;
+    this.#complainAt = after(now, minutes(1));
+    log.error('message-too-large-for-daemon', { lengthBytes, limitBytes: payloadLimitBytes });
   }
 
   #hasRoom(bytes: number, subnet: Subnet, replyTo: MessageId | null): boolean {
