@@ -79,6 +79,22 @@ test('what is written into a batch is what is read out of it', (t) => {
   );
 });
 
+test('zeros behind the items of a batch are padding, a few of them; anything else is malformed', (t) => {
+  const writer = new ItemWriter();
+  writer.begin(0);
+  writer.addGap(gapOf(1, 2, 2, 'full'));
+  const items = writer.take().subarray(batchHeadBytes);
+  const endOf = (padding: Uint8Array): string => {
+    const reader = new ItemReader(Buffer.concat([items, padding]), 1, 0);
+    reader.next();
+    return reader.next();
+  };
+  t.is(endOf(new Uint8Array(0)), 'end');
+  t.is(endOf(new Uint8Array(249)), 'end');
+  t.is(endOf(new Uint8Array(256)), 'malformed');
+  t.is(endOf(Uint8Array.of(0, 0, 1)), 'malformed');
+});
+
 test('a link that strips retain strips what would make or remove a retained message too', (t) => {
   const writer = new ItemWriter();
   writer.begin(0);

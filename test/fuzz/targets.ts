@@ -5,6 +5,7 @@ import { bus } from './bus.ts';
 import { codec } from './codec.ts';
 import { configuration } from './configuration.ts';
 import { overlay } from './overlay.ts';
+import { overlayDaemon } from './overlay-daemon.ts';
 import { overlayLinks } from './overlay-links.ts';
 import { overlayMachines } from './overlay-machines.ts';
 import { overlayPath } from './overlay-path.ts';
@@ -15,6 +16,7 @@ import { router } from './router.ts';
 export const targets: readonly Target[] = [
   ...api,
   ...overlay,
+  ...overlayDaemon,
   ...overlayLinks,
   ...overlayMachines,
   ...overlayPath,
