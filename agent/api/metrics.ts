@@ -102,8 +102,18 @@ const metrics: readonly Metric[] = [
   counter('hypha_broker_total', "The broker's counters.", ['what'], ({ broker }) => counts(broker.status.counters)),
   gauge('hypha_inbox_messages', 'Plain messages that wait for a reader.', [], ({ desk }) => one(desk.inbox.count)),
   gauge('hypha_inbox_bytes', 'What they take on disk.', [], ({ desk }) => one(desk.inbox.bytes)),
+  counter(
+    'hypha_inbox_forgotten_total',
+    'Taken messages known no more (old), or not past a restart (disk): sent again, they would be delivered again.',
+    ['reason'],
+    ({ desk }) => [
+      [{ reason: 'old' }, desk.inbox.forgotten],
+      [{ reason: 'disk' }, desk.inbox.unrecorded],
+    ],
+  ),
   counter('hypha_messages_total', 'Plain messages.', ['result'], ({ desk }) => [
     [{ result: 'received' }, desk.counters.received],
+    [{ result: 'again' }, desk.counters.again],
     [{ result: 'sent' }, desk.counters.sent],
     [{ result: 'forwarded' }, desk.counters.forwarded],
   ]),
