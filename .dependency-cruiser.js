@@ -20,7 +20,7 @@ const powers = {
   ring: ['node:crypto', 'node:zlib'],
   bus: ['node:crypto', 'node:zlib'],
   broker: ['aedes', 'aedes-persistence', 'mqtt-packet', 'node:stream'],
-  api: ['fastify', 'prom-client'],
+  api: ['fastify', 'prom-client', 'node:stream'],
   platform: ['pino'],
   app: ['zod', 'smol-toml'],
   cli: ['commander', 'uqr'],

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Endpoint } from '#kernel';
+import { type Bodies, boundBodies } from './bodies.ts';
 import { guardDoor } from './guard.ts';
 import { metricsPage } from './metrics.ts';
 import { ownRoutes } from './own.ts';
@@ -17,15 +18,16 @@ export async function openDoor(
   options: ApiOptions,
   at: Endpoint,
   listening: () => readonly Endpoint[],
+  bodies: Bodies,
 ): Promise<FastifyInstance> {
-  const app = guarded(at);
+  const app = guarded(at, bodies);
   if (options.stock !== 'off') {
     app.register(stockRoutes(options), { prefix: '/api/v1' });
     app.register(rpcRoute(options, '/rpc', bodyLimitBytes));
   }
   app.register(ownRoutes(options, listening), { prefix: '/hypha/v1' });
   app.get('/', async (_, reply) => reply.headers(pageHeaders).send(page));
-  const metrics = metricsPage(options);
+  const metrics = metricsPage({ ...options, bodies });
   app.get('/metrics', async (_, reply) => {
     const { type, text } = await metrics();
     return reply.type(type).send(text);
@@ -35,14 +37,14 @@ export async function openDoor(
 }
 
 /** JSON-RPC alone, on any path as at stock's door. */
-export async function openRpcDoor(options: ApiOptions, at: Endpoint): Promise<FastifyInstance> {
-  const app = guarded(at);
+export async function openRpcDoor(options: ApiOptions, at: Endpoint, bodies: Bodies): Promise<FastifyInstance> {
+  const app = guarded(at, bodies);
   app.register(rpcRoute(options, '/*', rpcBodyLimitBytes));
   await app.ready();
   return app;
 }
 
-function guarded(at: Endpoint): FastifyInstance {
+function guarded(at: Endpoint, bodies: Bodies): FastifyInstance {
   const app = Fastify({
     bodyLimit: bodyLimitBytes,
     exposeHeadRoutes: false,
@@ -50,6 +52,7 @@ function guarded(at: Endpoint): FastifyInstance {
   });
   app.removeContentTypeParser('text/plain');
   app.addHook('onRequest', guardDoor(new Set(['localhost', '127.0.0.1', '[::1]', hostText(at)])));
+  boundBodies(app, bodies);
   app.setNotFoundHandler((_, reply) => reply.code(404).send());
   return app;
 }

@@ -1,5 +1,6 @@
 import type { Registry } from 'prom-client';
 import { accountOf } from './account.ts';
+import type { Bodies } from './bodies.ts';
 import { byPeer, ofNamedPeers } from './peer-metrics.ts';
 import type { ApiOptions } from './types.ts';
 
@@ -7,13 +8,18 @@ type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number];
 type Kind = 'gauge' | 'counter';
 
+/** What is shown. */
+interface Shown extends ApiOptions {
+  readonly bodies: Bodies;
+}
+
 /** One metric: what it says and where its figures come from at each scrape. */
 interface Metric {
   readonly name: string;
   readonly kind: Kind;
   readonly help: string;
   readonly labels: readonly string[];
-  readonly samples: (options: ApiOptions) => readonly Sample[];
+  readonly samples: (options: Shown) => readonly Sample[];
 }
 
 const counts = (counters: object): readonly Sample[] =>
@@ -102,6 +108,10 @@ const metrics: readonly Metric[] = [
   counter('hypha_broker_total', "The broker's counters.", ['what'], ({ broker }) => counts(broker.status.counters)),
   gauge('hypha_inbox_messages', 'Plain messages that wait for a reader.', [], ({ desk }) => one(desk.inbox.count)),
   gauge('hypha_inbox_bytes', 'What they take on disk.', [], ({ desk }) => one(desk.inbox.bytes)),
+  gauge('hypha_api_body_bytes', 'Bytes of request bodies in memory.', [], ({ bodies }) => one(bodies.bytes)),
+  counter('hypha_api_bodies_refused_total', 'Requests that found no room for their bodies.', [], ({ bodies }) =>
+    one(bodies.refused),
+  ),
   counter(
     'hypha_inbox_forgotten_total',
     'Taken messages known no more (old), or not past a restart (disk): sent again, they would be delivered again.',
@@ -120,7 +130,7 @@ const metrics: readonly Metric[] = [
 ];
 
 /** Text for Prometheus. The library is loaded by the first who asks, so that it costs no start-up time. */
-export function metricsPage(options: ApiOptions): () => Promise<{ readonly type: string; readonly text: string }> {
+export function metricsPage(options: Shown): () => Promise<{ readonly type: string; readonly text: string }> {
   let registry: Promise<Registry> | undefined;
   return async () => {
     registry ??= makeRegistry(options);
@@ -129,7 +139,7 @@ export function metricsPage(options: ApiOptions): () => Promise<{ readonly type:
   };
 }
 
-async function makeRegistry(options: ApiOptions): Promise<Registry> {
+async function makeRegistry(options: Shown): Promise<Registry> {
   const { Counter, Gauge, Registry } = await import('./prometheus.ts');
   const registry = new Registry();
   for (const { name, kind, help, labels, samples } of metrics) {

@@ -1,5 +1,6 @@
 import type { RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify';
 import { type Endpoint, type Listener, messageOf } from '#kernel';
+import { Bodies } from './bodies.ts';
 import type { Api, ApiOptions } from './types.ts';
 
 /** What one request may cost in time, and how many may come at once; its bytes are bounded in door.ts and rpc/route.ts. */
@@ -10,6 +11,7 @@ const rpcLimits = { connections: 64, requestMs: 30_000 };
 export function createApi(options: ApiOptions): Api {
   const listening: Endpoint[] = [];
   const rpcListening: Endpoint[] = [];
+  const bodies = new Bodies();
   const doors: { readonly listener: Listener; readonly door: LazyDoor }[] = [];
   const open = async (at: Endpoint, door: LazyDoor, bounds: typeof limits): Promise<Endpoint> => {
     const listener = await options.listenHttp(at, bounds, door.answer);
@@ -21,12 +23,14 @@ export function createApi(options: ApiOptions): Api {
     rpcListening,
     start: async () => {
       for (const at of options.listen) {
-        const door = new LazyDoor(options, async () => (await doorRoom()).openDoor(options, at, () => listening));
+        const door = new LazyDoor(options, async () =>
+          (await doorRoom()).openDoor(options, at, () => listening, bodies),
+        );
         listening.push(await open(at, door, limits));
       }
       if (options.stock === 'off') return;
       for (const at of options.rpc) {
-        const door = new LazyDoor(options, async () => (await doorRoom()).openRpcDoor(options, at));
+        const door = new LazyDoor(options, async () => (await doorRoom()).openRpcDoor(options, at, bodies));
         rpcListening.push(await open(at, door, rpcLimits));
       }
     },

@@ -14,7 +14,10 @@ export async function listenHttp(
   limits: HttpLimits,
   answer: (request: IncomingMessage, response: ServerResponse) => void,
 ): Promise<Listener> {
-  const server = createServer({ requestTimeout: limits.requestMs }, answer);
+  const server = createServer(
+    { requestTimeout: limits.requestMs, connectionsCheckingInterval: limits.requestMs / 4 },
+    answer,
+  );
   server.maxConnections = limits.connections;
   const listener = await startListening(server, at);
   return {

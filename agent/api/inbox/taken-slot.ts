@@ -1,13 +1,13 @@
-import { crc32 } from 'node:zlib';
 import { hex, isRefusal, layout, u32, u64 } from '#codec';
+import { blake3 } from '#crypto';
 
 export const slotBytes = 32;
 const checkBytes = 4;
 
-/** What the check begins with: "HyT" and a version. Another version's slots are as good as empty. */
-const checkSeed = 0x4879_5401;
+/** "HyT" and a version, laid over the check: another version's slots are as good as empty. */
+const checkMask = 0x4879_5401;
 
-/** One taken message. Ours. check: CRC-32 of what follows; sender: of its key; identity: of its file's digest. */
+/** One taken message. Ours. check: the first bytes of the BLAKE3 of what follows; sender: of its key; identity: of its file's digest. */
 const takenSlot = layout('inbox-taken', {
   check: u32,
   sequence: u64,
@@ -36,4 +36,7 @@ export function decodeTakenSlot(bytes: Uint8Array): TakenSlot | null {
   return { sequence, sender, identity };
 }
 
-const checkOf = (bytes: Uint8Array): number => crc32(bytes.subarray(checkBytes), checkSeed);
+function checkOf(bytes: Uint8Array): number {
+  const found = blake3(bytes.subarray(checkBytes)).subarray(0, checkBytes);
+  return (found.reduce((value, byte) => value * 256 + byte, 0) ^ checkMask) >>> 0;
+}

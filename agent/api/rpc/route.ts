@@ -1,5 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { messageOf } from '#kernel';
+import { isAgentError, messageOf } from '#kernel';
 import { whenGone } from '../gone.ts';
 import type { ApiOptions } from '../types.ts';
 import { answerRpc, tooBig } from './envelope.ts';
@@ -35,6 +35,7 @@ export function rpcRoute(options: ApiOptions, path: string, bodyLimitBytes: numb
 function refuse({ log }: ApiOptions, error: FastifyError, reply: FastifyReply, bodyLimitBytes: number) {
   if (error.statusCode === 413) return reply.code(413).type(json).send(tooBig(bodyLimitBytes));
   if (error.statusCode === 415) return wantJson(reply);
+  if (isAgentError(error, 'api/busy')) return reply.code(503).type(plain).send(error.message);
   const status = error.statusCode ?? 500;
   if (status >= 500) log.error('rpc-failed', { why: messageOf(error) });
   return reply
