@@ -7,7 +7,8 @@ import { everyoneTalks } from './town/talks.ts';
 import { line, Town } from './town/town.ts';
 
 const inTown = canMakeNamespaces && stockBinary !== undefined ? test : test.skip;
-if (!canMakeNamespaces || stockBinary === undefined) console.log('skipped: idle neighbours, without root or MYCELIUM_BIN');
+if (!canMakeNamespaces || stockBinary === undefined)
+  console.log('skipped: idle neighbours, without root or MYCELIUM_BIN');
 
 const windowMs = 45_000;
 

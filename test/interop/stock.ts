@@ -21,6 +21,8 @@ export interface Elsewhere {
   readonly wrapper: readonly string[];
   /** A Unix socket that leads to its API. */
   readonly door: string;
+  /** The whole command instead of the daemon's: another program that offers the same API. */
+  readonly command?: readonly string[] | undefined;
 }
 
 /** A stock Mycelium daemon on loopback, without tunnel and discovery, driven through its own HTTP API. */
@@ -61,8 +63,8 @@ export class Stock {
     const ports = ['-t', `${this.port}`, '--api-addr', `127.0.0.1:${this.apiPort}`];
     const rpc = ['--jsonrpc-addr', `127.0.0.1:${this.rpcPort}`];
     const peers = this.#peers.length > 0 ? ['--peers', ...this.#peers] : [];
-    const line = [...(this.#elsewhere?.wrapper ?? []), stockBinary ?? '', ...flags, ...ports, ...rpc, ...peers];
-    const [command = '', ...args] = line;
+    const whole = this.#elsewhere?.command ?? [stockBinary ?? '', ...flags, ...ports, ...rpc, ...peers];
+    const [command = '', ...args] = [...(this.#elsewhere?.wrapper ?? []), ...whole];
     this.#child = spawn(command, args, { cwd: folder, stdio: 'ignore' });
     for (let tries = 0; tries < 200; tries++) {
       const isUp = await this.#ask('GET', 'admin').then(

@@ -13,7 +13,7 @@ import { Inbox } from './inbox.ts';
 const program = new URL('./door-process.ts', import.meta.url).pathname;
 const [apiPort, rpcPort] = [8989, 8990];
 
-/** A stock daemon in a network namespace; its messages are popped as they come. */
+/** A stock daemon, or an agent with the same API, in a network namespace; its messages are popped as they come. */
 export class StockCitizen implements Citizen {
   readonly kind = 'stock';
   readonly publicKey: PublicKey;
@@ -25,14 +25,20 @@ export class StockCitizen implements Citizen {
   #door: ChildProcess | null = null;
   #isUp = false;
 
-  constructor(where: string, port: number, peers: readonly string[]) {
-    const secretKey = randomBytes(32);
+  /** `command`: instead of the daemon, another program with the same API and the same key. */
+  constructor(
+    where: string,
+    port: number,
+    peers: readonly string[],
+    secretKey: Uint8Array = randomBytes(32),
+    command?: readonly string[],
+  ) {
     // A daemon does not outlive a test that is killed.
     const wrapper = ['ip', 'netns', 'exec', where, 'setpriv', '--pdeathsig', 'KILL'];
     this.where = where;
     this.publicKey = identityOf(secretKey).publicKey;
     this.#doorPath = join(tmpdir(), `${where}.sock`);
-    this.#stock = new Stock([port, apiPort, rpcPort], peers, secretKey, { wrapper, door: this.#doorPath });
+    this.#stock = new Stock([port, apiPort, rpcPort], peers, secretKey, { wrapper, door: this.#doorPath, command });
   }
 
   get pid(): number {

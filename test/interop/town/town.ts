@@ -99,7 +99,8 @@ function settle(kind: Kind, where: string, peers: readonly string[], options: Se
   return new StockCitizen(where, overlayPort, urls);
 }
 
-function lay(places: readonly string[], near: number, far: number, index: number, onlyIpv4: boolean): Street {
+/** Numbers are those of the places; `index` is the number of the cable, by which its addresses are chosen. */
+export function lay(places: readonly string[], near: number, far: number, index: number, onlyIpv4: boolean): Street {
   const [from, to] = [places[near] ?? '', places[far] ?? ''];
   const [fromName, toName] = [`a${index}`, `b${index}`];
   cable([from, fromName], [to, toName]);
