@@ -43,7 +43,8 @@ export type InboundEffect =
   | { readonly kind: 'count'; readonly what: 'malformed' | 'shed' | 'strayed' | 'went-back' }
   | { readonly kind: 'report'; readonly event: BusEvent };
 
-const answersOutLimit = 3;
+/** Answers that the overlay has not done with yet. What is due beyond waits, and only the newest of its kind. */
+export const answersOutLimit = 3;
 const retryAfter = milliseconds(200);
 const shortestRoomWait = 50;
 const longestRoomWait = 5_000;
@@ -271,7 +272,6 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       this.#release(one);
     }
     if (done > 0) this.#pending = this.#pending.slice(done);
-    if (this.#greeting !== null && this.#pending.length === 0) this.#welcome(this.#greeting);
   }
 
   #release(one: Pending): void {
@@ -315,10 +315,13 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   #answer(): void {
-    if (this.#answersOut >= answersOutLimit || this.#retryAt !== never) return;
-    if (this.#greeting !== null && this.#pending.length === 0) this.#welcome(this.#greeting);
-    if (this.#stray !== null) this.#reset(this.#stray);
-    if (this.#ackDue && this.#session !== null) this.#ack(this.#session);
+    if (this.#greeting !== null && this.#pending.length === 0 && this.#mayAnswer) this.#welcome(this.#greeting);
+    if (this.#stray !== null && this.#mayAnswer) this.#reset(this.#stray);
+    if (this.#ackDue && this.#session !== null && this.#mayAnswer) this.#ack(this.#session);
+  }
+
+  get #mayAnswer(): boolean {
+    return this.#answersOut < answersOutLimit && this.#retryAt === never;
   }
 
   /** The same hello again gets the same session, so that a late copy of it ends nothing. */

@@ -1,3 +1,4 @@
+import { answersOutLimit } from '../../agent/bus/inbound.ts';
 import { batchBytes, batchRecords } from '../../agent/bus/packer.ts';
 import { windowBatches } from '../../agent/bus/window.ts';
 import type { SimulatedAgent } from './agent.ts';
@@ -10,8 +11,6 @@ const overshootBytes = 8 * 1024;
 const questions = 2;
 /** A batch that the far ring has acknowledged may still wait for the overlay's own last word. */
 const unfinished = 2 * windowBatches;
-/** Answers of one receiving stream, those included that have arrived and wait for the overlay's own last word. */
-const answers = 6;
 const halfOpenPerNeighbour = 256;
 const rememberedIds = 65_536;
 
@@ -47,7 +46,11 @@ export class Bounds {
     limits('bytes used of the ring', ring.status.usedBytes, ring.status.sizeBytes);
     for (const { inFlight } of streams) limits('records in flight', inFlight, windowBatches * batchRecords);
     limits('bytes of frames held', bus.heldBytes, windowBatches * inbound * (batchBytes + overshootBytes));
-    limits('messages in the outbox', outbox_messages, streams.length * (unfinished + questions) + inbound * answers);
+    limits(
+      'messages in the outbox',
+      outbox_messages,
+      streams.length * (unfinished + questions) + inbound * answersOutLimit,
+    );
     limits(
       'bytes in the outbox',
       outbox_bytes,
