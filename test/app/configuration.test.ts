@@ -17,6 +17,19 @@ test('the documentation is itself a configuration, and says the defaults', (t) =
   t.deepEqual(read(docsAsToml()), read(''));
 });
 
+test('every setting without a default has an example that can be set', (t) => {
+  for (const { name, repeated, settings } of sectionDocs().filter((section) => section.settings.length > 0)) {
+    const lines = settings.flatMap(({ key, fallback, example }) => {
+      t.true(fallback !== null || example !== null, `${name}.${key}`);
+      return example === null || key === 'daemon' ? [] : [`${key} = ${example}`];
+    });
+    const table = [repeated ? `[[${name}]]` : `[${name}]`, ...lines].join('\n');
+    const contact = `contacts.hub = "${'57'.repeat(32)}"\n`;
+    t.notThrows(() => read(contact + table), table);
+  }
+  t.is(read('overlay.daemon = "http://127.0.0.1:8989"').overlay.daemon?.port, 8989);
+});
+
 test('every default in the documentation can be set again, in the file and by its variable', (t) => {
   for (const section of sectionDocs().filter(({ repeated }) => !repeated)) {
     for (const { key, fallback, variable } of section.settings) {
@@ -88,6 +101,11 @@ const refusals: readonly (readonly [title: string, text: string, line: string])[
     'a key that resembles none is answered with those there are',
     '[log]\nzzz = 1',
     'hypha.toml: log.zzz: found the unknown key "zzz", wanted a known key; known here: level',
+  ],
+  [
+    'a section that resembles none is answered with those of this version',
+    '[zzzzzz]\n',
+    'hypha.toml: zzzzzz: found the unknown key "zzzzzz", wanted a known section; known here: node, overlay, contacts, mqtt, api, ring, log, link, accept',
   ],
   [
     'text that is not TOML is refused with line and column',

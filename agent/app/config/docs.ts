@@ -8,6 +8,8 @@ export interface SettingDoc {
   readonly words: string;
   /** As written in TOML; null: none. */
   readonly fallback: string | null;
+  /** As written in TOML, where there is no default. */
+  readonly example: string | null;
   readonly doc: string;
   readonly variable: string | null;
 }
@@ -52,6 +54,7 @@ function settingDoc(key: string, setting: z.core.$ZodType, variable: string | nu
     key,
     words: wordsOf(setting, meta),
     fallback: fallback === undefined ? null : JSON.stringify(fallback),
+    example: meta.example ?? null,
     doc: meta.description ?? '',
     variable,
   };
@@ -78,7 +81,7 @@ function settingLines(setting: SettingDoc, repeated: boolean): string[] {
   const variable = setting.variable === null ? '' : ` ${setting.variable}`;
   const explained = [...commented(setting.doc), `#   ${setting.words};${variable}`.replace(/;$/, '')];
   const mark = repeated || setting.fallback === null ? '# ' : '';
-  return [...explained, `${mark}${setting.key} = ${setting.fallback ?? '…'}`];
+  return [...explained, `${mark}${setting.key} = ${setting.fallback ?? setting.example ?? ''}`];
 }
 
 /** Lines that fit a terminal of 80 columns. */

@@ -10,7 +10,7 @@ const { optional, preset, required, worded } = value;
  */
 
 const node = section('This node.', {
-  name: optional("What this node calls itself. Default: this machine's name.", value.name()),
+  name: optional("What this node calls itself. Default: this machine's name.", value.name(), '"gateway-7"'),
 });
 
 const overlay = section('The encrypted overlay (a Mycelium node).', {
@@ -24,7 +24,11 @@ const overlay = section('The encrypted overlay (a Mycelium node).', {
     value.list(overlayValue.peer(), 'a list of addresses'),
     [],
   ),
-  proxy: optional('Carries the links to peers: SOCKS5, or HTTP CONNECT.', overlayValue.proxy()),
+  proxy: optional(
+    'Carries the links to peers: SOCKS5, or HTTP CONNECT.',
+    overlayValue.proxy(),
+    '"socks5://192.0.2.1:1080"',
+  ),
   discovery: preset(
     'Find neighbours on the local network by IPv6 multicast: everywhere, or on the interfaces listed.',
     overlayValue.discovery(),
@@ -34,14 +38,17 @@ const overlay = section('The encrypted overlay (a Mycelium node).', {
   transit_limit: optional(
     "How much of others' traffic, in bytes sent on: what exceeds a second's is dropped; a day's is for any 24 hours, and others are sent other ways until there is some again. A restart begins a new day.",
     value.transitLimit(),
+    '"64KB/s, 1GB/day"',
   ),
   network: required(
     'A private network: every link is TLS with its key. The file holds 32 bytes, mode 0600.',
     overlayValue.network(),
+    '{ name = "plant", key_file = "/etc/hypha/plant.psk" }',
   ),
   daemon: optional(
     "The HTTP API of a stock Mycelium daemon, used instead of the embedded node. identity.key must be the daemon's own key file; listen and transit are then the daemon's. [api] listens on 8987 then, and rpc is [].",
     value.url('http', ['https', 'unix'], 'http://127.0.0.1:8989'),
+    '"http://127.0.0.1:8989"',
   ),
   daemon_remote: preset(
     'The daemon may be on another machine. Its API has neither password nor encryption.',
@@ -106,9 +113,9 @@ const log = section('The log.', {
 const qos = worded('0, 1 or 2', z.literal([0, 1, 2], { error: '0, 1 or 2' }));
 
 const link = entry({
-  name: optional("The link's name in topics and metrics. Default: `to`.", value.name()),
-  to: required('The contact that gets the messages.', value.name()),
-  topics: required('What is sent.', topics()),
+  name: optional("The link's name in topics and metrics. Default: `to`.", value.name(), '"readings"'),
+  to: required('The contact that gets the messages.', value.name(), '"hub"'),
+  topics: required('What is sent.', topics(), '["plant/#"]'),
   prefix: preset('Put in front of the topic at the far end.', value.topicPrefix(), ''),
   lane: preset('Each lane has its own order and budget.', value.choice(['urgent', 'normal', 'bulk']), 'normal'),
   qos: preset("QoS at the far end is the lower of this and the publisher's.", qos, 2),
@@ -131,8 +138,13 @@ const accept = entry({
         .string({ error: 'a contact or "*"' })
         .check(z.refine((from) => from === '*' || value.isName(from), { error: 'a contact or "*"' })),
     ),
+    '"hub"',
   ),
-  topics: required("Which topics, after the sender's prefix. {contact} stands for the sender's name.", topics()),
+  topics: required(
+    "Which topics, after the sender's prefix. {contact} stands for the sender's name.",
+    topics(),
+    '["plant/+/set"]',
+  ),
 });
 
 export const schema = required(

@@ -12,6 +12,8 @@ const defOf = (schema: z.core.$ZodType): Walkable => schema._zod.def as unknown 
 export interface Meta {
   readonly description?: string;
   readonly words?: string;
+  /** As TOML. */
+  readonly example?: string;
   readonly later?: boolean;
 }
 

@@ -4,7 +4,7 @@ import { ConfigError, formatPath, type Problem, show, type Unplaced } from './pr
 import { type Settings, schema } from './schema.ts';
 import { isTable, merge, type Source, sourceOf, type Tree } from './source.ts';
 import { checkTogether } from './together.ts';
-import { keysOf, schemaAt } from './tree.ts';
+import { keysOf, metaOf, schemaAt } from './tree.ts';
 
 /** Later sources win. Throws `ConfigError` with every problem found. */
 export function validate(sources: readonly Source[]): Settings {
@@ -38,8 +38,9 @@ function problemsOf(issue: z.core.$ZodIssue, sources: readonly Source[]): Proble
 
 function unknownKey(path: readonly PropertyKey[], key: string): Unplaced {
   const table = schemaAt(schema, path.slice(0, -1));
-  const known = table === undefined ? [] : Object.keys(keysOf(table));
-  const meant = closest(key, known);
+  const keys = table === undefined ? {} : keysOf(table);
+  const meant = closest(key, Object.keys(keys));
+  const known = Object.entries(keys).flatMap(([name, kind]) => (metaOf(kind).later === true ? [] : [name]));
   const inTable = path.length === 1 ? 'a known section' : 'a known key';
   const remedy = meant === null ? `known here: ${known.join(', ')}` : `did you mean "${meant}"?`;
   return { path, found: `the unknown key "${key}"`, wanted: inTable, remedy };

@@ -15,9 +15,12 @@ function noted<T extends z.ZodMiniType>(kind: T, notes: { readonly [note: string
 /** What a kind is called in the documentation. */
 export const worded = <T extends z.ZodMiniType>(words: string, kind: T): T => noted(kind, { words });
 
-export const required = <T extends z.ZodMiniType>(doc: string, kind: T): T => noted(kind, { description: doc });
+/** The example, as TOML, is for a setting that has no default to show. */
+export const required = <T extends z.ZodMiniType>(doc: string, kind: T, example?: string): T =>
+  noted(kind, { description: doc, ...(example === undefined ? {} : { example }) });
 
-export const optional = <T extends z.ZodMiniType>(doc: string, kind: T) => required(doc, z.optional(kind));
+export const optional = <T extends z.ZodMiniType>(doc: string, kind: T, example: string) =>
+  required(doc, z.optional(kind), example);
 
 /** A setting that has a default, given as a person would write it. */
 export const preset = <T extends z.ZodMiniType>(doc: string, kind: T, fallback: z.input<T>) =>
