@@ -27,7 +27,7 @@ export async function diagnose(options: ApiOptions, only: Target | null): Promis
   const daemon = daemonFindings(options.overlay);
   const findings = [...ringFindings(options), ...daemon];
   if (daemon.some(({ state }) => state === 'wrong')) return findings;
-  findings.push(...peerFindings(options.overlay, targets.length > 0));
+  findings.push(...peerFindings(options.overlay, targets.length > 0), ...strangerFindings(options));
   const asked = targets.slice(0, contactsInAll);
   for (let at = 0; at < asked.length; at += contactsAtOnce) {
     const some = asked.slice(at, at + contactsAtOnce);
@@ -115,6 +115,15 @@ function peerFindings(overlay: Overlay, areContacts: boolean): Finding[] {
   return [...(alive > 0 ? [fine('peers', `${alive} of ${peers.length} connected`)] : []), ...lines];
 }
 
+/** Nobody has to be right who sends here, but it may be a node of one's own that has no name yet. */
+function strangerFindings({ bus }: ApiOptions): Finding[] {
+  const count = bus.counters.unknownSender;
+  if (count === 0) return [];
+  const found = `${count} messages dropped since the start, from keys that are no contact`;
+  const remedy = 'if a node of yours cannot send to this one: hypha contacts add NAME KEY, and an [[accept]] for it';
+  return [{ subject: 'strangers', state: 'note', cause: 'unknown-sender', found, remedy }];
+}
+
 async function contactFinding(options: ApiOptions, target: Target): Promise<Finding> {
   const { overlay, contacts } = options;
   const isKey = target.length === 64;
@@ -163,7 +172,7 @@ async function contactFinding(options: ApiOptions, target: Target): Promise<Find
 
 /** It answers as a node. Do its messages come through, as far as the bus can tell? */
 function takesMessages(
-  { bus, overlay }: ApiOptions,
+  { bus, node, overlay }: ApiOptions,
   target: Target,
   subject: string,
   heard: TraceReport | undefined,
@@ -183,7 +192,7 @@ function takesMessages(
     state: 'wrong',
     cause: 'far-side-silent',
     found: `answers as a node in ${ms} ms, but acknowledges no messages`,
-    remedy: `there: name ${overlay.publicKey} under [contacts] and take its topics under [[accept]]; is its agent running?`,
+    remedy: `there: hypha contacts add ${node.name} ${overlay.publicKey}, and take its topics under [[accept]]; is its agent running?`,
   };
 }
 

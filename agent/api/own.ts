@@ -61,7 +61,7 @@ async function send({ contacts, desk }: ApiOptions, request: FastifyRequest) {
     throw new AgentError(
       'api/unknown-contact',
       'reject',
-      `to: ${JSON.stringify(body['to'])} found, wanted a contact, a public key or an address`,
+      `to: found ${JSON.stringify(body['to'])}, wanted a contact (hypha contacts), a public key or an address`,
     );
   const topic = Buffer.from(typeof body['topic'] === 'string' ? body['topic'] : '');
   if (topic.length > 255) throw new ShapeError(`topic: ${topic.length} bytes found, wanted 255 at most`);

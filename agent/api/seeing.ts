@@ -64,7 +64,7 @@ function destination({ contacts }: ApiOptions, found: unknown): PublicKey | Addr
   throw new AgentError(
     'api/unknown-contact',
     'reject',
-    `to: ${JSON.stringify(found)} found, wanted a contact, a public key or an address`,
+    `to: found ${JSON.stringify(found)}, wanted a contact (hypha contacts), a public key or an address`,
   );
 }
 

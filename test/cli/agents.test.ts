@@ -105,7 +105,10 @@ test.serial('a name given to a key is taken on by the running agent', async (t) 
 test.serial('a message to somebody unknown is refused by name', async (t) => {
   const sent = await pair.gateway.hypha(['send', 'nobody', 'text']);
   t.is(sent.code, 1);
-  t.regex(sent.stderr, /^hypha: to: "nobody" found, wanted a contact, a public key or an address\n$/);
+  t.regex(
+    sent.stderr,
+    /^hypha: to: found "nobody", wanted a contact \(hypha contacts\), a public key or an address\n$/,
+  );
 });
 
 test.serial('recv ends with 1 when nothing comes', async (t) => {

@@ -94,6 +94,11 @@ topics = ["#"]
   const asked = await unknown.hypha(['doctor', 'right', '--json']);
   t.deepEqual(causes(asked), ['far-side-silent'], asked.stdout);
   t.regex(asked.stdout, /acknowledges no messages/);
+  t.regex(asked.stdout, /there: hypha contacts add unknown [0-9a-f]{64}, and take its topics under \[\[accept\]\]/);
+  const there = await at(2).hypha(['doctor', '--json']);
+  const note = (JSON.parse(there.stdout) as Finding[]).find(({ cause }) => cause === 'unknown-sender');
+  t.is(note?.state, 'note', there.stdout);
+  t.regex(note?.found ?? '', /^[1-9]\d* messages dropped since the start, from keys that are no contact$/);
 });
 
 test.serial('no link, with the reason of each peer: no-peer', async (t) => {

@@ -57,7 +57,7 @@ test.serial('a trace to this node itself is there at once, one to nobody ends wi
   t.deepEqual(JSON.parse(self.stdout), [{ kind: 'end', why: 'reached' }]);
   const nobody = await at(0).hypha(['trace', 'nobody']);
   t.is(nobody.code, 1);
-  t.is(nobody.stderr, 'hypha: to: "nobody" found, wanted a contact, a public key or an address\n');
+  t.is(nobody.stderr, 'hypha: to: found "nobody", wanted a contact (hypha contacts), a public key or an address\n');
   for (const [option, value] of [
     ['--hops', '0'],
     ['--hops', 'x'],
