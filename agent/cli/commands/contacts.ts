@@ -23,6 +23,7 @@ export async function contacts(options: CommonOptions): Promise<void> {
   const running = await tryAsk(places.data, 'GET', '/hypha/v1/contacts');
   const found = running === null ? linesOf(await loadSettings(places)) : (running.body as readonly ContactLine[]);
   if (options.json) return printJson(found);
+  if (found.length === 0) return print('No contact. Add one: hypha contacts add NAME KEY');
   const rows = found.map((line) => [line.name, line.publicKey, line.address, reachability(line)]);
   print(table(['NAME', 'PUBLIC KEY', 'ADDRESS', 'REACHABLE'], rows, { cut: [1, 2, 0], wide: options.wide }));
 }

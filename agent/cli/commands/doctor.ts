@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { ConfigError, type Configuration } from '#app';
 import { isAgentError, messageOf } from '#kernel';
 import { formatEndpoint } from '#platform';
@@ -35,7 +36,9 @@ interface Read {
 
 async function settingsOf(places: Places): Promise<Read> {
   try {
-    return { settings: await loadSettings(places), findings: [fine('configuration', places.config)] };
+    const settings = await loadSettings(places);
+    const found = existsSync(places.config) ? places.config : `none at ${places.config}: the defaults`;
+    return { settings, findings: [fine('configuration', found)] };
   } catch (error) {
     if (!(error instanceof ConfigError) && !(error instanceof CommandError) && !isAgentError(error)) throw error;
     const remedy = `mend it; then: hypha check ${places.config}`;

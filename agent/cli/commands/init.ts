@@ -31,9 +31,11 @@ export async function init(options: CommonOptions & { readonly name?: string; re
 async function tell(card: Card, places: Places, made: boolean): Promise<void> {
   for (const line of cardLines(card)) print(line);
   print(`configuration  ${places.config}${made ? '' : ' (kept as it was)'}`);
+  print(`state          ${places.data} (identity.key in it is this node: keep a copy)`);
   const { renderUnicodeCompact } = await import('uqr');
   print(`\n${renderUnicodeCompact(card.card)}`);
-  print('On the other node: hypha contacts add NAME KEY. Here: hypha run');
+  print(`On the other node:  hypha contacts add ${card.name} ${card.publicKey}`);
+  print('Here:               hypha run');
 }
 
 /** False when there is one already. */

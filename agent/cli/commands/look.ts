@@ -21,6 +21,7 @@ interface Peer {
 export async function peers(options: CommonOptions): Promise<void> {
   const found = await get<readonly Peer[]>(options, 'peers');
   if (options.json) return printJson(found);
+  if (found.length === 0) return print('No peer. Name one under [overlay] peers, or: hypha peers add tcp://HOST:9651');
   const rows = found.map((peer) => [
     peer.endpoint,
     peer.kind,
@@ -64,7 +65,7 @@ export async function routes(options: CommonOptions & { readonly queried?: boole
   if (options.queried !== true) {
     const found = await get<readonly Route[]>(options, 'routes');
     if (options.json) return printJson(found);
-    print(routeTable(found, options.wide));
+    print(found.length === 0 ? 'No route.' : routeTable(found, options.wide));
   }
   for (const { subnet, expiresInMs } of queried) print(`${subnet}: asked for, ${duration(expiresInMs)} left to answer`);
 }
@@ -98,6 +99,7 @@ interface Link {
 export async function links(options: CommonOptions): Promise<void> {
   const found = await get<readonly Link[]>(options, 'links');
   if (options.json) return printJson(found);
+  if (found.length === 0) return print('No link. What goes to whom is a [[link]] in the configuration.');
   const rows = found.map((link) => [
     link.name,
     link.to,
@@ -139,6 +141,7 @@ export async function ring(options: CommonOptions): Promise<void> {
     `${found.state}${why}: ${size(found.usedBytes)} used of ${size(found.sizeBytes)}, oldest ${duration(found.oldestAge)}`,
   );
   if (found.damagedRecords > 0) print(`${found.damagedRecords} damaged records set aside`);
+  if (found.account.lines.length === 0) return print('No reader: neither a link nor a persistent session.');
   const rows = found.account.lines.map((line) => [
     readerName(line.cursor),
     line.accepted,

@@ -36,7 +36,7 @@ async function serve(agent: Agent, data: string, log: RealLog, stopped: Promise<
   log.info('stopped');
 }
 
-/** The line with `ready`, the same for logs, and systemd. */
+/** The line with `ready`, the same for logs that programs read, and systemd. */
 function announce(doors: Doors, log: RealLog): void {
   const fields = Object.fromEntries(Object.entries(doors).map(([part, at]) => [part, at.join(',') || 'none']));
   process.stdout.write(
@@ -44,7 +44,7 @@ function announce(doors: Doors, log: RealLog): void {
       .map(([part, at]) => `${part}=${at}`)
       .join(' ')}\n`,
   );
-  log.info('ready', fields);
+  if (!process.stdout.isTTY) log.info('ready', fields);
   tellReady();
 }
 
