@@ -16,7 +16,7 @@ test('where there is nothing to show, a line says so and what to do', async (t) 
   const agent = await RunningAgent.start(placeAgent(directory.path, 'empty', alone));
   t.teardown(() => agent.stop().then(() => undefined));
   for (const [command, line] of [
-    ['peers', 'No peer. Name one under [overlay] peers, or: hypha peers add tcp://HOST:9651'],
+    ['peers', 'No peer. What to do about it: hypha doctor'],
     ['routes', 'No route.'],
     ['links', 'No link. What goes to whom is a [[link]] in the configuration.'],
     ['contacts', 'No contact. Add one: hypha contacts add NAME KEY'],

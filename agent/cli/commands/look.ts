@@ -21,7 +21,7 @@ interface Peer {
 export async function peers(options: CommonOptions): Promise<void> {
   const found = await get<readonly Peer[]>(options, 'peers');
   if (options.json) return printJson(found);
-  if (found.length === 0) return print('No peer. Name one under [overlay] peers, or: hypha peers add tcp://HOST:9651');
+  if (found.length === 0) return print('No peer. What to do about it: hypha doctor');
   const rows = found.map((peer) => [
     peer.endpoint,
     peer.kind,
