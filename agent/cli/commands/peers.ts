@@ -13,7 +13,9 @@ export async function addPeer(url: string, options: CommonOptions & { readonly p
     proxy === undefined ? { url } : { url, proxy },
   );
   if (options.json) return printJson(body);
-  print(`${url} is being dialled until the agent stops; to keep it, add it to peers under [overlay], or to the stock daemon's own`);
+  print(
+    `${url} is being dialled until the agent stops; to keep it, add it to peers under [overlay], or to the stock daemon's own`,
+  );
 }
 
 export async function removePeer(url: string, options: CommonOptions): Promise<void> {
