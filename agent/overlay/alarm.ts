@@ -11,6 +11,7 @@ export class Alarm {
   #timer: Timer | null = null;
   #timerAt: Instant = never;
   #deadline: Instant = never;
+  #isStopped = false;
 
   constructor(clock: Clock, ring: (now: Instant) => void) {
     this.#clock = clock;
@@ -18,6 +19,7 @@ export class Alarm {
   }
 
   set(deadline: Instant): void {
+    if (this.#isStopped) return;
     this.#deadline = deadline;
     if (deadline < this.#timerAt) this.#start();
   }
@@ -27,6 +29,12 @@ export class Alarm {
     this.#timer = null;
     this.#timerAt = never;
     this.#deadline = never;
+  }
+
+  /** For good: what still comes in while its owner closes sets it no more, and no timer keeps the process alive. */
+  stop(): void {
+    this.#isStopped = true;
+    this.cancel();
   }
 
   #start(): void {

@@ -135,7 +135,7 @@ class OverlayNode implements Overlay {
     this.#messages.close(this.#now());
     this.sight.stop();
     this.#running = false;
-    for (const alarm of [this.#routerAlarm, this.#trafficAlarm, this.#messageAlarm]) alarm.cancel();
+    for (const alarm of [this.#routerAlarm, this.#trafficAlarm, this.#messageAlarm]) alarm.stop();
     await this.#discovery?.stop();
     await this.#peers.stop();
   }
