@@ -4,8 +4,8 @@ import type { Overlay } from '#overlay';
 import type { Lane, Ring } from '#ring';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
-import type { InboundEffect, InboundEvent } from './inbound.ts';
 import { Inbound } from './inbound.ts';
+import type { InboundCount, InboundEffect, InboundEvent } from './inbound-events.ts';
 import { StreamMemory } from './memory.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
@@ -21,7 +21,7 @@ export interface InboundHouse {
   readonly accepts: (from: PublicKey, topic: string) => boolean;
   readonly deliver: (records: readonly Delivered[]) => void;
   readonly gap: (from: PublicKey, lane: Lane, loss: Loss) => void;
-  readonly count: (what: 'malformed' | 'shed' | 'strayed' | 'went-back', from: PublicKey) => void;
+  readonly count: (what: InboundCount, from: PublicKey) => void;
   readonly report: (event: BusEvent) => void;
 }
 

@@ -1,51 +1,17 @@
-import type { Epoch, Instant, Machine, PublicKey, Sequence } from '#kernel';
+import type { Instant, Machine, Sequence } from '#kernel';
 import { after, assert, milliseconds, never, sequence, unreachable } from '#kernel';
-import type { Appended, Entry, Lane } from '#ring';
+import { Answers } from './answers.ts';
 import type { Arrival, Loss } from './arrival.ts';
 import { deliveredOf, sortOut } from './arrival.ts';
-import type { Budget } from './budget.ts';
-import type { Ack, Batch, Course, Hello } from './frame.ts';
-import { ackLayout, frameOf, noToken, resetLayout, welcomeLayout } from './frame.ts';
+import type { Batch, Hello } from './frame.ts';
+import { noToken } from './frame.ts';
+import type { InboundCount, InboundEffect, InboundEvent, InboundOptions } from './inbound-events.ts';
 import type { StreamMemory } from './memory.ts';
 import { earlier } from './patience.ts';
 import type { Ahead, Session } from './session.ts';
-import { heldOf, windowLimit } from './session.ts';
-import type { BusEvent, Delivered } from './types.ts';
+import { windowLimit } from './session.ts';
+import type { Delivered } from './types.ts';
 
-export interface InboundOptions {
-  readonly self: PublicKey;
-  readonly from: PublicKey;
-  readonly lane: Lane;
-  /** The present epoch of the ring here. */
-  readonly life: Epoch;
-  readonly memory: StreamMemory;
-  readonly budget: Budget;
-  readonly accepts: (topic: string) => boolean;
-  readonly hasStored: (origin: PublicKey, epoch: Epoch, born: Sequence) => boolean;
-  readonly append: (entries: readonly Entry[]) => Appended;
-  /** 8 random bytes as hex. */
-  readonly token: () => string;
-}
-
-export type InboundEvent =
-  | { readonly kind: 'hello'; readonly frame: Hello }
-  | { readonly kind: 'batch'; readonly frame: Batch; readonly bytes: number }
-  | { readonly kind: 'durable'; readonly upTo: Sequence }
-  | { readonly kind: 'room' }
-  /** A message of ours has ended, or (`taken` false) the overlay had no room for it. */
-  | { readonly kind: 'sent'; readonly taken: boolean }
-  | { readonly kind: 'timer' };
-
-export type InboundEffect =
-  | { readonly kind: 'send'; readonly payload: Uint8Array }
-  | { readonly kind: 'deliver'; readonly records: readonly Delivered[] }
-  | { readonly kind: 'gap'; readonly loss: Loss }
-  | { readonly kind: 'count'; readonly what: 'malformed' | 'shed' | 'strayed' | 'went-back' }
-  | { readonly kind: 'report'; readonly event: BusEvent };
-
-/** Answers that the overlay has not done with yet. What is due beyond waits, and only the newest of its kind. */
-export const answersOutLimit = 3;
-const retryAfter = milliseconds(200);
 const shortestRoomWait = 50;
 const longestRoomWait = 5_000;
 
@@ -72,18 +38,12 @@ interface Pending {
  */
 export class Inbound implements Machine<InboundEvent, InboundEffect> {
   readonly #options: InboundOptions;
-  readonly #back: Course;
+  readonly #answers: Answers;
   #memory: StreamMemory;
   #session: Session | null = null;
   #pending: Pending[] = [];
   #durableRefused: number;
-  #greeting: Hello | null = null;
-  #question = noToken;
-  #stray: string | null = null;
   #blocked = false;
-  #ackDue = false;
-  #answersOut = 0;
-  #retryAt: Instant = never;
   #now: Instant = never;
   /** The ring is not asked again before: room for a record is not yet room for a batch. */
   #roomAt: Instant = never;
@@ -94,7 +54,8 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     this.#options = options;
     this.#memory = options.memory;
     this.#durableRefused = options.memory.refused;
-    this.#back = { from: options.self, to: options.from, lane: options.lane };
+    const back = { from: options.self, to: options.from, lane: options.lane };
+    this.#answers = new Answers(back, options.life, (payload) => this.#effects.push({ kind: 'send', payload }));
   }
 
   get memory(): StreamMemory {
@@ -102,7 +63,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   deadline(): Instant {
-    return earlier(this.#retryAt, this.#roomAt);
+    return earlier(this.#answers.retryAt, this.#roomAt);
   }
 
   step(event: InboundEvent, now: Instant): readonly InboundEffect[] {
@@ -128,10 +89,10 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
         if (this.#roomAt === never || this.#roomAt <= now) this.#room();
         break;
       case 'sent':
-        this.#sent(event.taken, now);
+        this.#answers.ended(event.taken, this.#session !== null, now);
         break;
       case 'timer':
-        if (this.#retryAt <= now) this.#retryAt = never;
+        if (this.#answers.retryAt <= now) this.#answers.retryAt = never;
         if (this.#roomAt <= now) this.#room();
         return;
       default:
@@ -142,19 +103,18 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   #hello(frame: Hello): void {
     const session = this.#session;
     if (session !== null && frame.token === session.token) {
-      this.#question = frame.nonce;
-      this.#ackDue = true;
+      this.#answers.asked(frame.nonce);
       if (!this.#blocked) this.#room();
-    } else if (frame.token !== noToken) this.#stray = frame.token;
-    else this.#greeting = frame;
+    } else if (frame.token !== noToken) this.#answers.stray = frame.token;
+    else this.#answers.greeting = frame;
   }
 
   #batch(frame: Batch, bytes: number): void {
     const session = this.#session;
     if (session === null || frame.token !== session.token) {
-      this.#stray = frame.token;
+      this.#answers.stray = frame.token;
       this.#count('strayed');
-    } else if (frame.number < session.next || session.ahead.has(frame.number)) this.#ackDue = true;
+    } else if (frame.number < session.next || session.ahead.has(frame.number)) this.#answers.ackDue = true;
     else this.#keep(session, frame, bytes);
   }
 
@@ -164,7 +124,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       return;
     }
     session.ahead.set(frame.number, { frame, bytes, begun: false });
-    if (this.#blocked) this.#ackDue = true;
+    if (this.#blocked) this.#answers.ackDue = true;
     else this.#takeReady(session);
   }
 
@@ -224,7 +184,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   #block(): false {
-    if (!this.#blocked) this.#ackDue = true;
+    if (!this.#blocked) this.#answers.ackDue = true;
     this.#blocked = true;
     const wait = Math.min(longestRoomWait, shortestRoomWait * 2 ** Math.min(this.#refusals++, 8));
     this.#roomAt = after(this.#now, milliseconds(wait));
@@ -279,7 +239,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     this.#durableRefused = one.refused;
     if (one.session === this.#session) {
       one.session.durable = one.number + 1;
-      this.#ackDue = true;
+      this.#answers.ackDue = true;
     }
     if (one.records.length > 0) this.#effects.push({ kind: 'deliver', records: one.records });
     for (const loss of one.losses) this.#effects.push({ kind: 'gap', loss });
@@ -294,14 +254,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     const wasBlocked = this.#blocked;
     this.#blocked = false;
     if (this.#session !== null) this.#takeReady(this.#session);
-    if (wasBlocked && !this.#blocked) this.#ackDue = true;
-  }
-
-  #sent(taken: boolean, now: Instant): void {
-    this.#answersOut--;
-    if (taken) return;
-    this.#ackDue = this.#session !== null;
-    this.#retryAt = after(now, retryAfter);
+    if (wasBlocked && !this.#blocked) this.#answers.ackDue = true;
   }
 
   #endSession(): void {
@@ -310,67 +263,33 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     for (const { bytes } of session.ahead.values()) this.#options.budget.give(bytes);
     session.ahead.clear();
     this.#session = null;
-    this.#stray = session.token;
-    this.#ackDue = false;
+    this.#answers.stray = session.token;
+    this.#answers.ackDue = false;
   }
 
   #answer(): void {
-    if (this.#greeting !== null && this.#pending.length === 0 && this.#mayAnswer) this.#welcome(this.#greeting);
-    if (this.#stray !== null && this.#mayAnswer) this.#reset(this.#stray);
-    if (this.#ackDue && this.#session !== null && this.#mayAnswer) this.#ack(this.#session);
-  }
-
-  get #mayAnswer(): boolean {
-    return this.#answersOut < answersOutLimit && this.#retryAt === never;
+    const { greeting } = this.#answers;
+    if (greeting !== null && this.#pending.length === 0 && this.#answers.may) this.#welcome(greeting);
+    this.#answers.rest(this.#session, {
+      durableRefused: this.#durableRefused,
+      blocked: this.#blocked,
+    });
   }
 
   /** The same hello again gets the same session, so that a late copy of it ends nothing. */
   #welcome(hello: Hello): void {
-    this.#greeting = null;
-    if (this.#session?.nonce !== hello.nonce) {
+    let session = this.#session;
+    if (session?.nonce !== hello.nonce) {
       this.#endSession();
-      this.#stray = null;
+      this.#answers.stray = null;
       this.#blocked = false;
-      this.#session = { token: this.#options.token(), nonce: hello.nonce, next: 0, durable: 0, ahead: new Map() };
+      session = { token: this.#options.token(), nonce: hello.nonce, next: 0, durable: 0, ahead: new Map() };
+      this.#session = session;
     }
-    const { place, refused } = this.#memory;
-    const value = {
-      nonce: hello.nonce,
-      token: this.#session.token,
-      life: this.#options.life,
-      placeEpoch: place.epoch,
-      placeSequence: place.sequence,
-      placeOrdinal: place.ordinal,
-      refused,
-    };
-    this.#send(frameOf('welcome', this.#back, welcomeLayout, value));
+    this.#answers.welcome(session, this.#memory);
   }
 
-  #reset(token: string): void {
-    this.#stray = null;
-    this.#send(frameOf('reset', this.#back, resetLayout, { token }));
-  }
-
-  #ack(session: Session): void {
-    this.#ackDue = false;
-    const value: Ack = {
-      token: session.token,
-      nonce: this.#question,
-      next: session.durable,
-      held: heldOf(session),
-      busy: this.#blocked ? 1 : 0,
-      refused: this.#durableRefused,
-    };
-    this.#question = noToken;
-    this.#send(frameOf('ack', this.#back, ackLayout, value));
-  }
-
-  #send(payload: Uint8Array): void {
-    this.#answersOut++;
-    this.#effects.push({ kind: 'send', payload });
-  }
-
-  #count(what: 'malformed' | 'shed' | 'strayed' | 'went-back'): void {
+  #count(what: InboundCount): void {
     this.#effects.push({ kind: 'count', what });
   }
 }

@@ -30,8 +30,6 @@ export interface Skipped {
   readonly count: number;
 }
 
-export const nothingSkipped: Skipped = { to: sequence(0), count: 0 };
-
 /** The hops a record may still take, the coming one included; 0: it stays here. */
 export const hopsOf = (record: MessageRecord): number => record.provenance?.hopsLeft ?? hopLimit;
 

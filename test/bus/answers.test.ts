@@ -1,9 +1,11 @@
 import test from 'ava';
 import type { Instant } from '#kernel';
 import { sequence } from '#kernel';
+import { answersOutLimit } from '../../agent/bus/answers.ts';
 import { Budget } from '../../agent/bus/budget.ts';
 import { frameKinds, noToken } from '../../agent/bus/frame.ts';
-import { answersOutLimit, Inbound, type InboundEvent } from '../../agent/bus/inbound.ts';
+import { Inbound } from '../../agent/bus/inbound.ts';
+import type { InboundEvent } from '../../agent/bus/inbound-events.ts';
 import { StreamMemory } from '../../agent/bus/memory.ts';
 import { streamStart } from '../../agent/bus/position.ts';
 import { epoch, keyA, keyB } from './samples.ts';

@@ -1,4 +1,4 @@
-import { answersOutLimit } from '../../agent/bus/inbound.ts';
+import { answersOutLimit } from '../../agent/bus/answers.ts';
 import { batchBytes, batchRecords } from '../../agent/bus/packer.ts';
 import { windowBatches } from '../../agent/bus/window.ts';
 import type { SimulatedAgent } from './agent.ts';

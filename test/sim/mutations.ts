@@ -20,7 +20,7 @@ export const mutations: readonly Mutation[] = [
       {
         file: 'inbound.ts',
         from: '    if (last === 0) this.#durable(last);',
-        to: '    session.durable = Math.max(session.durable, number + 1); this.#ackDue = true;\n    if (last === 0) this.#durable(last);',
+        to: '    session.durable = Math.max(session.durable, number + 1); this.#answers.ackDue = true;\n    if (last === 0) this.#durable(last);',
       },
     ],
   },
@@ -56,7 +56,7 @@ export const mutations: readonly Mutation[] = [
     name: 'no-resend',
     changes: [
       {
-        file: 'outbound.ts',
+        file: 'shipment.ts',
         from: 'for (const flight of this.#window.missing()) this.#fly(flight, now, true);',
         to: '',
       },
@@ -66,9 +66,9 @@ export const mutations: readonly Mutation[] = [
     name: 'busy-for-ever',
     changes: [
       {
-        file: 'outbound.ts',
-        from: 'this.#busy = frame.busy === 1 && this.#window.count > 0;',
-        to: 'this.#busy ||= frame.busy === 1;',
+        file: 'shipment.ts',
+        from: 'this.busy = frame.busy === 1 && this.#window.count > 0;',
+        to: 'this.busy ||= frame.busy === 1;',
       },
     ],
   },

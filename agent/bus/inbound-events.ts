@@ -1,0 +1,40 @@
+import type { Epoch, PublicKey, Sequence } from '#kernel';
+import type { Appended, Entry, Lane } from '#ring';
+import type { Loss } from './arrival.ts';
+import type { Budget } from './budget.ts';
+import type { Batch, Hello } from './frame.ts';
+import type { StreamMemory } from './memory.ts';
+import type { BusEvent, Delivered } from './types.ts';
+
+export interface InboundOptions {
+  readonly self: PublicKey;
+  readonly from: PublicKey;
+  readonly lane: Lane;
+  /** The present epoch of the ring here. */
+  readonly life: Epoch;
+  readonly memory: StreamMemory;
+  readonly budget: Budget;
+  readonly accepts: (topic: string) => boolean;
+  readonly hasStored: (origin: PublicKey, epoch: Epoch, born: Sequence) => boolean;
+  readonly append: (entries: readonly Entry[]) => Appended;
+  /** 8 random bytes as hex. */
+  readonly token: () => string;
+}
+
+export type InboundEvent =
+  | { readonly kind: 'hello'; readonly frame: Hello }
+  | { readonly kind: 'batch'; readonly frame: Batch; readonly bytes: number }
+  | { readonly kind: 'durable'; readonly upTo: Sequence }
+  | { readonly kind: 'room' }
+  /** A message of ours has ended, or (`taken` false) the overlay had no room for it. */
+  | { readonly kind: 'sent'; readonly taken: boolean }
+  | { readonly kind: 'timer' };
+
+export type InboundCount = 'malformed' | 'shed' | 'strayed' | 'went-back';
+
+export type InboundEffect =
+  | { readonly kind: 'send'; readonly payload: Uint8Array }
+  | { readonly kind: 'deliver'; readonly records: readonly Delivered[] }
+  | { readonly kind: 'gap'; readonly loss: Loss }
+  | { readonly kind: 'count'; readonly what: InboundCount }
+  | { readonly kind: 'report'; readonly event: BusEvent };
