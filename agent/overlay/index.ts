@@ -10,6 +10,7 @@ export type {
   AnnouncedMessage,
   DaemonStatus,
   MessageId,
+  MessagePriority,
   MessageState,
   MessageStatus,
   OutgoingMessage,

@@ -69,9 +69,14 @@ export interface OutgoingMessage {
    * Default: false.
    */
   readonly isPatient?: boolean;
+  /** What waits here goes in this order; to one node, and never so that a lower one starves. Default: 1. */
+  readonly priority?: MessagePriority;
   /** Called on every change of state; `received` (DONE+ACK), `read`, `aborted` are final or nearly so. */
   readonly changed?: (state: MessageState) => void;
 }
+
+/** Urgent, normal, bulk. */
+export type MessagePriority = 0 | 1 | 2;
 
 /** As stock's API names them. `received`: the far node has the whole message in memory (not: durable). */
 export type MessageState = 'pending' | 'sending' | 'received' | 'read' | 'aborted';

@@ -1,6 +1,7 @@
 import type { Instant, Subnet } from '#kernel';
 import { after, instant, minutes } from '#kernel';
-import { Fifo } from './fifo.ts';
+import type { MessagePriority } from '../types.ts';
+import { Lanes } from './lanes.ts';
 import { RoundTrip } from './round-trip.ts';
 import { Window } from './window.ts';
 
@@ -10,14 +11,14 @@ const stepwiseFor = minutes(10);
 export type Reacks = 'unknown' | 'yes' | 'no';
 
 /** What is known about one /64 that we send to, and whose turn it is among the messages `M` that go there. */
-export class Destination<M> {
+export class Destination<M extends { readonly priority: MessagePriority }> {
   readonly subnet: Subnet;
   readonly roundTrip = new RoundTrip();
   readonly window = new Window();
-  /** Not yet begun, oldest first. */
-  readonly waiting: Fifo<M> = new Fifo();
+  /** Not yet begun, in order of their lanes. */
+  readonly waiting: Lanes<M> = new Lanes();
   /** Begun, and with something to send as soon as the window allows. */
-  readonly ready: Fifo<M> = new Fifo();
+  readonly ready: Lanes<M> = new Lanes();
   activeCount = 0;
   unfinishedCount = 0;
   /** Waits in vain since the last answer of any kind. */

@@ -33,36 +33,50 @@ export class Flow {
 
   /** Sends what the window allows, one packet of each message in turn. */
   pump(destination: Destination<Outgoing>, now: Instant): void {
-    const { ready, window } = destination;
+    const { ready } = destination;
     this.#begin(destination);
     for (;;) {
-      const message = ready.peek();
+      const message = this.#next(destination);
       if (message === undefined) return;
       const step = message.isFinished ? stepNone : nextStep(message);
       if (step === stepNone) {
-        ready.shift();
+        ready.shift(message);
         message.isQueued = false;
         continue;
       }
-      if (!window.fits(stepBytes(message, step)) || !this.#hasRoom(destination)) return;
+      if (!this.#mayGo(message, step)) return;
       // The queue is in order before anything is sent: sending may come back here by way of a route that was found.
       if (step >= 0 && ready.count > 1) {
-        ready.shift();
+        ready.shift(message);
         ready.push(message);
       }
       this.#transmit(message, step, now);
     }
   }
 
+  /** Whose turn it is; what may not wait does not wait behind one that must. */
+  #next({ ready }: Destination<Outgoing>): Outgoing | undefined {
+    const message = ready.peek();
+    const first = ready.first();
+    if (message === first || message === undefined || first === undefined || message.isFinished) return message;
+    return this.#mayGo(message, nextStep(message)) ? message : first;
+  }
+
   /** Nothing needs to tell when there is room again: what is under way is answered or missed, and both come back here. */
-  #hasRoom({ subnet, window }: Destination<Outgoing>): boolean {
-    return window.usedBytes < Window.unaskedBytes || this.#sink.hasRoom(subnet);
+  #mayGo(message: Outgoing, step: number): boolean {
+    const { subnet, window } = message.destination;
+    if (step === stepNone) return true;
+    if (!window.fits(stepBytes(message, step), message.isHurried)) return false;
+    return message.isHurried || window.usedBytes < Window.unaskedBytes || this.#sink.hasRoom(subnet);
   }
 
   #begin(destination: Destination<Outgoing>): void {
-    while (destination.activeCount < this.#activeLimit) {
-      const message = destination.waiting.shift();
-      if (message === undefined) return;
+    const { waiting } = destination;
+    for (;;) {
+      const message = waiting.first();
+      const limit = message?.isHurried === true ? 2 * this.#activeLimit : this.#activeLimit;
+      if (message === undefined || destination.activeCount >= limit) return;
+      waiting.shift(message);
       if (message.isFinished) continue;
       message.isActive = true;
       message.isBegun = true;

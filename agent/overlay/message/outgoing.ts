@@ -1,12 +1,13 @@
 import { blake3 } from '#crypto';
 import type { Address, Instant } from '#kernel';
 import { never } from '#kernel';
-import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
+import type { MessageId, MessagePriority, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import { Chunks } from './chunks.ts';
 import type { Destination } from './destination.ts';
 import { hashStepBytes, RunningHash } from './running-hash.ts';
 import { doneBytes, headerBytes, initBytes } from './wire.ts';
 
+const hurriedBytes = 4096;
 const noHash = new Uint8Array(0);
 
 /** One message of ours, from `send` until it is finished. What is sent when is `Sender`'s. */
@@ -18,6 +19,7 @@ export class Outgoing {
   readonly topic: Uint8Array;
   readonly isReply: boolean;
   readonly lengthBytes: number;
+  readonly priority: MessagePriority;
   readonly chunks: Chunks;
   readonly createdAt: Instant;
   readonly deadlineAt: Instant;
@@ -74,6 +76,7 @@ export class Outgoing {
     this.isReply = message.replyTo !== null;
     this.payload = message.payload;
     this.lengthBytes = message.payload.length;
+    this.priority = message.priority ?? 1;
     this.#running = message.payload.length > hashStepBytes ? new RunningHash() : null;
     this.chunks = new Chunks(message.payload.length);
     this.createdAt = createdAt;
@@ -83,6 +86,11 @@ export class Outgoing {
 
   get isFinished(): boolean {
     return this.state === 'received' || this.state === 'read' || this.state === 'aborted';
+  }
+
+  /** Short and urgent: it does not wait for the window. */
+  get isHurried(): boolean {
+    return this.priority === 0 && this.lengthBytes <= hurriedBytes;
   }
 
   become(state: MessageState): void {

@@ -14,6 +14,8 @@ export class Window {
   /** A slow far side looks like a queue too: up to this much the window grows all the same. */
   static readonly queueingBytes = 64 * packetBytes;
   static readonly mostBytes = 1024 * 1024;
+  /** Short urgent messages go beyond the window by so much. */
+  static readonly hurriedBytes = 4 * packetBytes;
   /** With less under way nobody asks whether the link has room. */
   static readonly unaskedBytes = 32 * packetBytes;
 
@@ -31,8 +33,9 @@ export class Window {
   }
 
   /** One packet always goes when nothing is under way. */
-  fits(bytes: number): boolean {
-    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.#limitBytes;
+  fits(bytes: number, isHurried = false): boolean {
+    const limit = isHurried ? this.#limitBytes + Window.hurriedBytes : this.#limitBytes;
+    return this.#usedBytes === 0 || this.#usedBytes + bytes <= limit;
   }
 
   take(bytes: number): void {

@@ -1,12 +1,15 @@
 import type { Address, Instant, PublicKey, Subnet } from '#kernel';
 import { instant, never } from '#kernel';
-import { Fifo } from '../message/fifo.ts';
+import { Lanes } from '../message/lanes.ts';
 import type { Letter } from './letter.ts';
 import { PacketSize } from './packet-size.ts';
 import { RoundTrip } from './round-trip.ts';
 import type { Session } from './session.ts';
 import { Window } from './window.ts';
 import type { State } from './wire.ts';
+
+/** After a short urgent message more of them are expected for so long. */
+const hurriedForMs = 60_000;
 
 /** What is known about one node that speaks, or is asked whether it speaks, the better path. */
 export class Far {
@@ -32,7 +35,7 @@ export class Far {
   /** Unfinished messages to it, by tag. */
   readonly letters = new Map<number, Letter>();
   /** Those that have something to send. */
-  readonly ready: Fifo<Letter> = new Fifo();
+  readonly ready: Lanes<Letter> = new Lanes();
   /** Frames to send, which go again when they are lost. */
   controls: Uint8Array[] = [];
   /** To be told once. */
@@ -40,6 +43,8 @@ export class Far {
   /** When the last packet that wants an answer went. */
   askedAt: Instant = instant(0);
   silences = 0;
+  /** When a short urgent message last went. */
+  hurriedAt: Instant = instant(Number.NEGATIVE_INFINITY);
   /** Bytes that pacing lets go now. */
   credit = 0;
   creditAt: Instant = instant(0);
@@ -63,6 +68,11 @@ export class Far {
     const last = this.states.at(-1);
     if (last !== undefined && last.code === code && last.more < 255 && last.tag + last.more + 1 === tag) last.more++;
     else this.states.push({ code, tag, more: 0 });
+  }
+
+  /** Short urgent messages pass here, so that others keep out of their way. */
+  isHurried(now: Instant): boolean {
+    return now - this.hurriedAt < hurriedForMs;
   }
 
   enqueue(letter: Letter): void {

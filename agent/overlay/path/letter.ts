@@ -1,12 +1,13 @@
 import type { Address, Instant, PublicKey } from '#kernel';
 import { never } from '#kernel';
-import type { MessageId, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
+import type { MessageId, MessagePriority, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import { Spans } from './spans.ts';
 import { messageFlag, type PartHead } from './wire.ts';
 
 const noBytes = new Uint8Array(0);
 /** Stock's API tells progress in chunks of so many bytes. */
 const chunkBytes = 1300;
+const hurriedBytes = 4096;
 
 /** One message of ours on the better path, from `send` until it is finished or handed over. */
 export class Letter implements PartHead {
@@ -18,6 +19,7 @@ export class Letter implements PartHead {
   readonly topic: Uint8Array;
   readonly flags: number;
   readonly lengthBytes: number;
+  readonly priority: MessagePriority;
   readonly createdAt: Instant;
   readonly deadlineAt: Instant;
   payload: Uint8Array;
@@ -59,6 +61,7 @@ export class Letter implements PartHead {
     this.topic = message.topic;
     this.payload = message.payload;
     this.lengthBytes = message.payload.length;
+    this.priority = message.priority ?? 1;
     this.flags =
       (message.replyTo === null ? 0 : messageFlag.reply) | (message.isPatient === true ? messageFlag.patient : 0);
     this.createdAt = createdAt;
@@ -67,6 +70,11 @@ export class Letter implements PartHead {
 
   get isFinished(): boolean {
     return this.isHandedOver || this.state === 'received' || this.state === 'read' || this.state === 'aborted';
+  }
+
+  /** Short and urgent: it waits neither for the window nor for the pace. */
+  get isHurried(): boolean {
+    return this.priority === 0 && this.lengthBytes <= hurriedBytes;
   }
 
   get isReply(): boolean {

@@ -28,6 +28,9 @@ const tailFromBytes = 2048;
 const leastPieceBytes = 256;
 /** A window holds so many packets, so that one lost or late is not all. */
 const packetsInWindow = 8;
+/** Where short urgent messages pass, no packet of others takes the path for longer, as far as its rate is known. */
+const hurriedPacketMs = 5;
+const leastHurriedBytes = 600;
 const burstMs = 10;
 const paceGain = 1.25;
 
@@ -57,25 +60,23 @@ export class Sending {
     const { session } = far;
     if (session === null) return;
     far.paceAt = never;
+    far.window.isHurried = far.isHurried(now);
     while (session.nextNumber < this.#options.numbers && this.#packet(far, session, now));
   }
 
   /** False: there is nothing (more) to send. */
   #packet(far: Far, session: Session, now: Instant): boolean {
-    const letter = this.#nextLetter(far);
-    const probe = letter === undefined ? 0 : probeSize(far, letter, now);
-    const limit =
-      probe > 0 ? probe : Math.max(baseBytes, Math.min(far.size.bytes, far.window.limitBytes / packetsInWindow));
-    const carries = letter !== undefined && this.#mayCarry(far, Math.min(limit, costOf(letter)), now);
+    const letter = this.#nextThatMayGo(far, now);
     const isDue = session.ackAt <= now;
-    if (!isDue && !carries && far.controls.length === 0) return false;
+    if (!isDue && letter === undefined && far.controls.length === 0) return false;
     this.#start(far, session, now);
     const controls = this.#writeControls(far);
-    if (carries) this.#fill(far, limit | 0);
+    if (letter?.isHurried === true) far.hurriedAt = now;
+    if (letter !== undefined) this.#fill(far, letter, limitFor(far, letter, now));
     const elicits = this.#pieces.length > 0 || controls.length > 0;
     if (elicits) {
       const bytes = this.#at + (this.#tail?.length ?? 0);
-      const isProbe = probe > 0 && bytes > far.size.bytes;
+      const isProbe = bytes > far.size.bytes;
       if (isProbe) far.size.probeSent();
       const number = session.nextNumber;
       session.sent.add({ number, at: now, bytes, pieces: this.#pieces, controls, isProbe });
@@ -130,15 +131,26 @@ export class Sending {
     for (;;) {
       const letter = far.ready.peek();
       if (letter === undefined) return undefined;
-      if (!letter.isFinished && letter.heldUntil === null && letter.hasMore) return letter;
-      far.ready.shift();
+      if (hasSomething(letter)) return letter;
+      far.ready.shift(letter);
       letter.isQueued = false;
     }
   }
 
-  #mayCarry(far: Far, bytes: number, now: Instant): boolean {
+  /** Whose turn it is, if it may go; else what may not wait. */
+  #nextThatMayGo(far: Far, now: Instant): Letter | undefined {
+    const letter = this.#nextLetter(far);
+    if (letter === undefined || this.#mayGo(far, letter, now)) return letter;
+    const first = far.ready.first();
+    if (first === undefined || first === letter || !hasSomething(first)) return undefined;
+    return this.#mayGo(far, first, now) ? first : undefined;
+  }
+
+  #mayGo(far: Far, letter: Letter, now: Instant): boolean {
     const { window } = far;
-    if (!window.fits(bytes)) return false;
+    const { isHurried } = letter;
+    if (!window.fits(Math.min(limitFor(far, letter, now), costOf(letter)), isHurried)) return false;
+    if (isHurried) return true;
     if (window.usedBytes >= Window.unaskedBytes && !this.#sink.hasRoom(far.subnet)) return false;
     return this.#isPaced(far, now);
   }
@@ -160,15 +172,16 @@ export class Sending {
     return false;
   }
 
-  /** One piece of each message in turn, as long as there is room. */
-  #fill(far: Far, limit: number): void {
-    while (this.#tail === null) {
-      const letter = this.#nextLetter(far);
-      if (letter === undefined || !this.#write(letter, limit)) return;
-      far.ready.shift();
+  /** One piece of each message in turn, as long as there is room. What is less urgent does not make the packet longer. */
+  #fill(far: Far, first: Letter, limit: number): void {
+    let letter: Letter | undefined = first;
+    while (letter !== undefined && letter.priority === first.priority && this.#write(letter, limit)) {
+      far.ready.shift(letter);
       letter.isQueued = false;
       if (letter.hasMore) far.enqueue(letter);
       letter.become('sending');
+      if (this.#tail !== null) return;
+      letter = this.#nextLetter(far);
     }
   }
 
@@ -211,11 +224,23 @@ export class Sending {
   }
 }
 
+const hasSomething = (letter: Letter): boolean => !letter.isFinished && letter.heldUntil === null && letter.hasMore;
+
 /** What the next packet with it takes, roughly. */
 function costOf(letter: Letter): number {
   const [again] = letter.again;
   const left = again === undefined ? letter.lengthBytes - letter.next : again[1] - again[0];
   return headBytes + fragmentHeadBytes + letter.topic.length + left;
+}
+
+/** How long the next packet may be. Longer than the path is known to carry: a probe. */
+function limitFor(far: Far, letter: Letter, now: Instant): number {
+  const probe = probeSize(far, letter, now);
+  if (probe > 0) return probe;
+  const most = Math.max(baseBytes, Math.min(far.size.bytes, far.window.limitBytes / packetsInWindow));
+  if (letter.isHurried || !far.isHurried(now)) return most | 0;
+  const perMs = far.window.limitBytes / Math.max(1, far.roundTrip.smoothedMs);
+  return Math.max(leastHurriedBytes, Math.min(most, perMs * hurriedPacketMs)) | 0;
 }
 
 /** The path is asked for longer packets when there is that much to send, and a window that can bear the loss. */

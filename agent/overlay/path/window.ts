@@ -21,15 +21,25 @@ export class Window {
   static readonly mostBytes = 4 * 1024 * 1024;
   /** With less under way nobody asks whether the link has room. */
   static readonly unaskedBytes = 32 * segmentBytes;
+  /** Short urgent messages go beyond the window by so much: they need not wait until bulk is acknowledged. */
+  static readonly hurriedBytes = 2 * segmentBytes;
   /** The queue that is aimed at. RFC 6817 allows 100 ms; urgent readings pass here too. */
   static readonly targetMs = 25;
+  /** … and while short urgent messages do pass here. */
+  static readonly hurriedTargetMs = 8;
 
   #bytes: number = Window.startBytes;
   #slowStartBelow: number = Window.mostBytes;
   #usedBytes = 0;
+  #targetMs: number = Window.targetMs;
   readonly #recent: number[] = [];
   readonly #bases: number[] = [];
   #baseAt: Instant = instant(0);
+
+  /** Whether short urgent messages pass here: then less may wait before them. */
+  set isHurried(isHurried: boolean) {
+    this.#targetMs = isHurried ? Window.hurriedTargetMs : Window.targetMs;
+  }
 
   get limitBytes(): number {
     return this.#bytes;
@@ -40,8 +50,9 @@ export class Window {
   }
 
   /** One packet always goes when nothing is under way. */
-  fits(bytes: number): boolean {
-    return this.#usedBytes === 0 || this.#usedBytes + bytes <= this.#bytes;
+  fits(bytes: number, isHurried = false): boolean {
+    const limit = isHurried ? this.#bytes + Window.hurriedBytes : this.#bytes;
+    return this.#usedBytes === 0 || this.#usedBytes + bytes <= limit;
   }
 
   take(bytes: number): void {
@@ -71,7 +82,7 @@ export class Window {
 
   /** Called with the bytes of an ack before they are given back. */
   acked(bytes: number): void {
-    const offTarget = Math.max(-1, 1 - this.queueMs / Window.targetMs);
+    const offTarget = Math.max(-1, 1 - this.queueMs / this.#targetMs);
     if (offTarget < 0.25) this.#slowStartBelow = Math.min(this.#slowStartBelow, this.#bytes);
     const isLimiting = this.#usedBytes * 2 >= this.#bytes;
     if (offTarget > 0 && !isLimiting) return;
