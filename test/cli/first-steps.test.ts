@@ -43,9 +43,10 @@ test('doctor tells when there is no configuration file and the defaults are used
   t.regex(configuration?.found ?? '', /^none at \S+\/hypha\.toml: the defaults$/);
 });
 
+/** Whether a terminal can be made here: a bare root has `script` and no /dev/pts. */
 const able = (() => {
   try {
-    execFileSync('script', ['--version']);
+    execFileSync('script', ['-qec', 'true', '/dev/null'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
