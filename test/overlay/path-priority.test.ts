@@ -1,5 +1,7 @@
 import test from 'ava';
+import type { MessagePriority } from '#overlay';
 import { World } from '#sim';
+import { Lanes } from '../../agent/overlay/message/lanes.ts';
 import { calm, pairOf, type Station } from './path-pair.ts';
 
 const second = 1000;
@@ -53,35 +55,46 @@ for (const delayMs of [20, 40, 100]) {
   });
 }
 
+/** In the order in which they are sent. */
+const kinds = [
+  [2, 'bulk', 150_000],
+  [1, 'normal', 60_000],
+  [0, 'urgent', 30_000],
+] as const;
+
 test('in messages too what is urgent goes before what is normal, and that before bulk', async (t) => {
   const { world, left, right } = await acquainted(7, 20, false);
   const order: string[] = [];
   right.onReceived = ({ topic }) => order.push(Buffer.from(topic).toString());
   left.together(() => {
-    for (const [priority, topic] of [
-      [2, 'bulk'],
-      [1, 'normal'],
-      [0, 'urgent'],
-    ] as const) {
-      left.send(world.chance.bytes(60_000), { priority, topic: Buffer.from(topic) });
+    for (const [priority, topic, length] of kinds) {
+      left.send(world.chance.bytes(length), { priority, topic: Buffer.from(topic) });
     }
   });
   t.true(await world.run(world.now + 2 * minute, () => order.length === 3));
   t.deepEqual(order, ['urgent', 'normal', 'bulk']);
 });
 
-for (const [form, speaksPath] of [
-  ['the better path', true],
-  ['messages', false],
-] as const) {
-  test(`on ${form} bulk does not starve under urgent messages without an end`, async (t) => {
-    const { world, left, right } = await acquainted(8, 20, speaksPath);
-    const bulk = left.send(world.chance.bytes(10_000), { priority: 2 });
-    const more = (): void => {
-      for (let count = left.open.length; count < 60; count++) left.send(world.chance.bytes(1000), { priority: 0 });
-    };
-    more();
-    right.onReceived = () => world.plan(0, more);
-    t.true(await world.run(world.now + minute, () => bulk?.states.at(-1) === 'received'));
-  });
-}
+test('bulk does not starve under urgent messages without an end', async (t) => {
+  const { world, left, right } = await acquainted(8, 20);
+  const more = (): void => {
+    for (let count = left.open.length; count < 60; count++) left.send(world.chance.bytes(1000), { priority: 0 });
+  };
+  more();
+  const bulk = left.send(world.chance.bytes(60_000), { priority: 2 });
+  right.onReceived = () => world.plan(0, more);
+  t.true(await world.run(world.now + 2 * minute, () => bulk?.states.at(-1) === 'received'));
+});
+
+test('of sixteen turns one is that of a lane that others have passed, and no more', (t) => {
+  const lanes = new Lanes<{ readonly priority: MessagePriority }>();
+  for (let index = 0; index < 160; index++) for (const priority of [2, 1, 0] as const) lanes.push({ priority });
+  const turns = { 0: 0, 1: 0, 2: 0 };
+  for (let index = 0; index < 160; index++) {
+    const item = lanes.peek();
+    if (item === undefined) return t.fail();
+    turns[item.priority]++;
+    lanes.shift(item);
+  }
+  t.deepEqual(turns, { 0: 141, 1: 9, 2: 10 });
+});

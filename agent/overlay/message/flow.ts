@@ -57,7 +57,7 @@ export class Flow {
   /** Whose turn it is; what may not wait does not wait behind one that must. */
   #next({ ready }: Destination<Outgoing>): Outgoing | undefined {
     const message = ready.peek();
-    const first = ready.first();
+    const first = ready.hurried();
     if (message === first || message === undefined || first === undefined || message.isFinished) return message;
     return this.#mayGo(message, nextStep(message)) ? message : first;
   }

@@ -1,46 +1,62 @@
 import type { MessagePriority } from '../types.ts';
 import { Fifo } from './fifo.ts';
 
-/** Of so many turns in a row, one is the lowest lane's that waits and one the middle's, whatever waits above. */
-const turns = 16;
+/** So many may pass a lane that waits; then it is that lane's turn. */
+const passedMost = 15;
+
+interface Lane<T> {
+  readonly items: Fifo<T>;
+  /** How many have passed while something waited here. */
+  passed: number;
+}
 
 /**
- * What waits for its turn: urgent first, bulk last, each lane in order. Nothing starves: one turn in sixteen is the lowest
- * lane's, and one the middle's.
+ * What waits for its turn: urgent first, bulk last, each lane in order. Nothing starves: one turn in sixteen is that of a
+ * lane that others have passed.
  */
 export class Lanes<T extends { readonly priority: MessagePriority }> {
-  readonly #lanes: readonly Fifo<T>[] = [new Fifo(), new Fifo(), new Fifo()];
-  #turn = 0;
+  readonly #lanes: readonly Lane<T>[] = [0, 1, 2].map(() => ({ items: new Fifo(), passed: 0 }));
 
   get count(): number {
     let count = 0;
-    for (const lane of this.#lanes) count += lane.count;
+    for (const { items } of this.#lanes) count += items.count;
     return count;
   }
 
   push(item: T): void {
-    this.#lanes[item.priority]?.push(item);
+    this.#lanes[item.priority]?.items.push(item);
   }
 
-  /** Whose turn it is; the same until it is shifted or something above it comes. */
+  /** Whose turn it is. */
   peek(): T | undefined {
-    if (this.#turn === turns - 1) return this.#lanes.findLast((lane) => lane.count > 0)?.peek();
-    if (this.#turn === turns / 2 - 1) return this.#lanes[1]?.peek() ?? this.first();
-    return this.first();
+    return this.#starving()?.items.peek() ?? this.first();
+  }
+
+  /** The most urgent that waits, unless one that has been passed long enough waits too. */
+  hurried(): T | undefined {
+    return this.#starving() === undefined ? this.first() : undefined;
   }
 
   /** The most urgent. */
   first(): T | undefined {
-    for (const lane of this.#lanes) {
-      const item = lane.peek();
+    for (const { items } of this.#lanes) {
+      const item = items.peek();
       if (item !== undefined) return item;
     }
     return undefined;
   }
 
-  /** Takes one that `peek` or `first` has shown. */
+  /** Takes one that has been shown. */
   shift(item: T): void {
-    this.#lanes[item.priority]?.shift();
-    this.#turn = (this.#turn + 1) % turns;
+    for (const [priority, lane] of this.#lanes.entries()) {
+      if (priority === item.priority) {
+        lane.items.shift();
+        lane.passed = 0;
+      } else if (priority > item.priority && lane.items.count > 0) lane.passed++;
+    }
+  }
+
+  #starving(): Lane<T> | undefined {
+    return this.#lanes.findLast(({ items, passed }) => passed >= passedMost && items.count > 0);
   }
 }

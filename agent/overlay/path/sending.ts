@@ -141,7 +141,7 @@ export class Sending {
   #nextThatMayGo(far: Far, now: Instant): Letter | undefined {
     const letter = this.#nextLetter(far);
     if (letter === undefined || this.#mayGo(far, letter, now)) return letter;
-    const first = far.ready.first();
+    const first = far.ready.hurried();
     if (first === undefined || first === letter || !hasSomething(first)) return undefined;
     return this.#mayGo(far, first, now) ? first : undefined;
   }
