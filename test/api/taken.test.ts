@@ -2,6 +2,7 @@ import test from 'ava';
 import type { PublicKey } from '#kernel';
 import { SimulatedDisk, World } from '#sim';
 import { Taken, type TakenLimits } from '../../agent/api/inbox/taken.ts';
+import { decodeTakenSlot, encodeTakenSlot, slotBytes, takenSlot } from '../../agent/api/inbox/taken-slot.ts';
 import { InboxBench, messageOf, numberOf, quiet } from './inbox-bench.ts';
 
 test('a message that was taken and is sent again after a kill is acknowledged and not delivered again', async (t) => {
@@ -104,4 +105,18 @@ test('what was taken outlasts a power cut from the first on', async (t) => {
   for (const seed of range(1, 8)) {
     t.deepEqual((await knownOf({ ofSender: 4, all: 256 }, [[alice, 1]], seed)).next, [1], `seed ${seed}`);
   }
+});
+
+test('a slot is read as its table says, and not when a bit of it is another', (t) => {
+  const bytes = Buffer.alloc(slotBytes);
+  const slot = { sequence: 2 ** 40 + 7, sender: 'aa01'.repeat(4), identity: named(9) };
+  encodeTakenSlot(slot, bytes, 0);
+  t.deepEqual(decodeTakenSlot(bytes), slot);
+  t.like(takenSlot.decode(bytes), { ...slot, check: bytes.readUInt32BE(0) });
+  for (let bit = 0; bit < 8 * slotBytes; bit++) {
+    const wrong = Buffer.from(bytes);
+    wrong.writeUInt8((wrong[bit >> 3] ?? 0) ^ (1 << (bit & 7)), bit >> 3);
+    t.is(decodeTakenSlot(wrong), null, `bit ${bit}`);
+  }
+  t.is(decodeTakenSlot(Buffer.alloc(slotBytes)), null, 'empty');
 });

@@ -55,6 +55,17 @@ function start(args: readonly string[], { variables = {}, node }: CallOptions): 
   return spawn(command, [entry, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] });
 }
 
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+/** No process outlives the tests that started it. */
+function endWithTests(child: ChildProcess): void {
+  running.add(child);
+  child.once('close', () => running.delete(child));
+}
+
 /** An agent as a process of its own, on ports that the system chose. */
 export class RunningAgent {
   readonly #child: ChildProcess;
@@ -80,7 +91,7 @@ export class RunningAgent {
   static async start(place: AgentPlace, variables: Readonly<Record<string, string>> = {}): Promise<RunningAgent> {
     const child = start(['run', '--config', place.config, '--data', place.data], { variables });
     const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
-    process.once('exit', () => child.kill('SIGKILL'));
+    endWithTests(child);
     let said = '';
     const ready = new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
       const take = (chunk: Buffer): void => {
@@ -108,7 +119,7 @@ export class RunningAgent {
   /** A command against this agent that goes on until it is ended. */
   follow(args: readonly string[]): Following {
     const child = start([...args, '--data', this.data], {});
-    process.once('exit', () => child.kill('SIGKILL'));
+    endWithTests(child);
     let text = '';
     const said = (what: RegExp): Promise<string> =>
       new Promise((resolve) => {

@@ -163,8 +163,9 @@ export class Taken {
       if (error.code !== 'disk/not-found') this.#log.warn('inbox-taken-unreadable', { why: messageOf(error) });
     }
     const found: Entry[] = [];
-    for (let place = 0; (place + 1) * slotBytes <= this.#image.length; place++) {
-      const slot = decodeTakenSlot(this.#image.subarray(place * slotBytes, (place + 1) * slotBytes));
+    const image = Buffer.from(this.#image.buffer, this.#image.byteOffset, this.#image.length);
+    for (let place = 0; (place + 1) * slotBytes <= image.length; place++) {
+      const slot = decodeTakenSlot(image.subarray(place * slotBytes, (place + 1) * slotBytes));
       if (slot !== null) found.push({ ...slot, place });
     }
     return found;
