@@ -13,6 +13,8 @@ export interface AccountLine {
     readonly full: number;
     readonly damaged: number;
     readonly refused: number;
+    /** A newer value of the topic waited behind it (`keep`). */
+    readonly superseded: number;
     readonly abandoned: number;
   };
   readonly pending: number;
@@ -39,14 +41,14 @@ export function accountOf(ring: Pick<Ring, 'cursors' | 'states'>): Account {
 }
 
 function lineOf(cursor: string, { matched, settled, dropped, pending }: CursorAccount, abandoned: number): AccountLine {
-  const { expired, full, damaged, refused } = dropped;
+  const { expired, full, damaged, refused, superseded } = dropped;
   return {
     cursor,
     accepted: matched,
     delivered: settled,
     expired,
-    dropped: { full, damaged, refused, abandoned },
+    dropped: { full, damaged, refused, superseded, abandoned },
     pending,
-    addsUp: matched === settled + expired + full + damaged + refused + abandoned + pending,
+    addsUp: matched === settled + expired + full + damaged + refused + superseded + abandoned + pending,
   };
 }

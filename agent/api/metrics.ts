@@ -164,7 +164,7 @@ function counter(name: string, help: string, labels: readonly string[], samples:
   return { name, kind: 'counter', help, labels, samples };
 }
 
-function dropped({ ring, desk }: ApiOptions): readonly Sample[] {
+function dropped({ ring, desk, strangers }: ApiOptions): readonly Sample[] {
   const { lines } = accountOf(ring);
   const sum = (of: (line: (typeof lines)[number]) => number): number =>
     lines.reduce((total, line) => total + of(line), 0);
@@ -172,9 +172,10 @@ function dropped({ ring, desk }: ApiOptions): readonly Sample[] {
     [{ reason: 'full' }, sum((line) => line.dropped.full)],
     [{ reason: 'damaged' }, sum((line) => line.dropped.damaged)],
     [{ reason: 'refused' }, sum((line) => line.dropped.refused)],
+    [{ reason: 'superseded' }, sum((line) => line.dropped.superseded)],
     [{ reason: 'abandoned' }, sum((line) => line.dropped.abandoned)],
     [{ reason: 'expired' }, sum((line) => line.expired)],
-    [{ reason: 'unknown-sender' }, desk.counters.unknownSender],
+    [{ reason: 'unknown-sender' }, strangers.count],
     [{ reason: 'topic' }, desk.counters.topicRefused],
     [{ reason: 'inbox-full' }, desk.counters.inboxFull],
     [{ reason: 'inbox-damaged' }, desk.inbox.damaged],

@@ -7,7 +7,7 @@ const lanes = { urgent: 0, normal: 1, bulk: 2 } as const;
 
 /** The `[[link]]`s as the links room wants them. */
 export function linkRules({ link }: Configuration): LinkRule[] {
-  return link.map(({ name, to, topics, prefix, lane, qos, qos0, retain }) => ({
+  return link.map(({ name, to, topics, prefix, lane, qos, qos0, retain, ttl }) => ({
     name: name ?? to,
     to,
     topics,
@@ -16,6 +16,7 @@ export function linkRules({ link }: Configuration): LinkRule[] {
     qos,
     qos0,
     retain,
+    ttl: ttl ?? null,
   }));
 }
 

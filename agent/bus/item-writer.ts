@@ -19,7 +19,7 @@ import { maxVarintBytes, writeVarint } from './varint.ts';
 export const relayedBit = 0x20;
 export const gapBit = 0x80;
 export const latestNames = ['none', 'set', 'clear'] as const;
-export const gapReasons: readonly DropReason[] = ['full', 'damaged', 'expired', 'refused'];
+export const gapReasons: readonly DropReason[] = ['full', 'damaged', 'expired', 'refused', 'superseded'];
 
 const smallestBytes = 1024;
 const fixedItemBytes = 2 + 6 * maxVarintBytes + 32 + 12;

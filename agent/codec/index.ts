@@ -20,6 +20,7 @@ export type { MessageProperties, PropertyScan, Publication } from './publication
 export {
   decodeBody,
   encodeBody,
+  lifeOf,
   payloadOffset,
   readVarint,
   scanProperties,

@@ -146,6 +146,17 @@ export function payloadOffset(body: Uint8Array): number {
   return offset <= body.length ? offset : -1;
 }
 
+/** How long a message lives by its own expiry interval, from its birth on, in ms; Infinity: for ever. For each record of a backlog. */
+export function lifeOf(body: Uint8Array): number {
+  if (body[0] === 0) return Number.POSITIVE_INFINITY;
+  const head = readVarint(body, 0, body.length);
+  if (head < 0) return Number.POSITIVE_INFINITY;
+  const from = head & 7;
+  const expiryAt = scanProperties(body, from, Math.min(body.length, from + Math.floor(head / 8)))?.expiryAt ?? -1;
+  if (expiryAt < 0) return Number.POSITIVE_INFINITY;
+  return new DataView(body.buffer, body.byteOffset + expiryAt, 4).getUint32(0) * 1000;
+}
+
 const utf8 = new TextEncoder();
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

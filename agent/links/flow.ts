@@ -1,7 +1,8 @@
 import type { OutgoingRule } from '#bus';
+import { lifeOf } from '#codec';
 import type { PublicKey } from '#kernel';
 import { topicMatches } from '#kernel';
-import type { Lane } from '#ring';
+import type { CursorKeeping, Keeping, Lane } from '#ring';
 import { AnswerCache } from './cache.ts';
 import type { LinkRule, LinkView } from './types.ts';
 
@@ -16,6 +17,8 @@ export interface Flow {
   readonly filters: readonly string[];
   /** The first link in the order of the configuration that takes the topic. */
   readonly ruleFor: (topic: string) => OutgoingRule | null;
+  /** How long what waits for it is worth being sent. */
+  readonly keeping: CursorKeeping;
 }
 
 export const cursorOf = (to: PublicKey, lane: Lane): string => `${cursorPrefix}${to}/${lane}`;
@@ -43,6 +46,7 @@ export function flowsOf(rules: readonly LinkRule[], contacts: ReadonlyMap<string
     cursor,
     filters: [...new Set(own.flatMap((rule) => rule.topics))],
     ruleFor: finderOf(own),
+    keeping: { of: keepingOf(own), lifeOf },
   }));
 }
 
@@ -51,5 +55,14 @@ function finderOf(rules: readonly LinkRule[]): (topic: string) => OutgoingRule |
   const answers = new AnswerCache<OutgoingRule | null>(topicsCached);
   const find = (topic: string): OutgoingRule | null =>
     outgoing.find(({ topics }) => topics.some((filter) => topicMatches(filter, topic)))?.rule ?? null;
+  return (topic) => answers.get(topic, find);
+}
+
+/** By the same link that gives the prefix. */
+function keepingOf(rules: readonly LinkRule[]): (topic: string) => Keeping | null {
+  const keepings = rules.map(({ topics, ttl }) => ({ topics, keeping: ttl === null ? null : { ttl } }));
+  const answers = new AnswerCache<Keeping | null>(topicsCached);
+  const find = (topic: string): Keeping | null =>
+    keepings.find(({ topics }) => topics.some((filter) => topicMatches(filter, topic)))?.keeping ?? null;
   return (topic) => answers.get(topic, find);
 }

@@ -54,8 +54,8 @@ class ConfiguredLinks implements Links {
   start(bus: Bus): void {
     this.#bus = bus;
     this.#sweep();
-    for (const { to, lane, cursor, filters, ruleFor } of this.#flows) {
-      const opened = this.#ports.ring.cursor({ name: cursor, filters, except: to, from: 'now' });
+    for (const { to, lane, cursor, filters, ruleFor, keeping } of this.#flows) {
+      const opened = this.#ports.ring.cursor({ name: cursor, filters, except: to, from: 'now', keeping });
       bus.open({ to, lane, cursor: opened, rule: (record) => ruleFor(record.topic) });
     }
     this.#publishSoon();
@@ -83,14 +83,14 @@ class ConfiguredLinks implements Links {
   state({ to, publicKey, lane, cursor }: LinkView): LinkState {
     const stream = this.#bus?.streams().find((one) => one.to === publicKey && one.lane === lane);
     const account = this.#ports.ring.cursors().find((one) => one.name === cursor)?.account;
-    const { full = 0, damaged = 0, expired = 0, refused = 0 } = account?.dropped ?? {};
+    const dropped = Object.values(account?.dropped ?? {}).reduce((sum, count) => sum + count, 0);
     return {
       to,
       lane: laneNames[lane],
       state: stream?.state ?? 'idle',
       pending: account?.pending ?? 0,
       delivered: account?.settled ?? 0,
-      dropped: full + damaged + expired + refused,
+      dropped,
     };
   }
 

@@ -1,6 +1,6 @@
 import type { Bus, BusOptions } from '#bus';
 import type { Publication } from '#codec';
-import type { PublicKey, Sequence } from '#kernel';
+import type { Duration, PublicKey, Sequence } from '#kernel';
 import type { CursorAccount, Lane } from '#ring';
 
 /** A `[[link]]`: which topics go to which contact. */
@@ -19,6 +19,8 @@ export interface LinkRule {
   readonly qos0: 'store' | 'pass';
   /** False strips the retain flag. */
   readonly retain: boolean;
+  /** What has waited longer is not sent any more, but reported as expired; null: it waits as long as there is room. */
+  readonly ttl: Duration | null;
 }
 
 /** An `[[accept]]`: what may come in from a contact (`*`: any contact). `{contact}` stands for the sender's name. */

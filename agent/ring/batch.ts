@@ -10,13 +10,19 @@ const magic = 0x31425948; // HYB1
 export interface BatchHeader {
   /** Header, tally and records, without the padding. */
   readonly length: number;
+  /** Sequences that it stands for: of a sparse one some have no record. */
   readonly count: number;
   /** Entries of the tally that stands between header and records. */
   readonly tallied: number;
   readonly first: number;
   readonly epoch: Epoch;
   readonly ringTime: number;
+  /** A compacted batch, whose records carry their own sequence. */
+  readonly sparse: boolean;
 }
+
+const sparseBit = 0x8000;
+const tallyBits = 0x3f;
 
 /** Where a batch lies: part of what its checksum covers, so that it is nowhere else taken for live. */
 export interface BatchPlace {
@@ -33,7 +39,7 @@ export function sealBatch(bytes: Uint8Array, header: BatchHeader, place: BatchPl
   view.setUint32(8, header.length, true);
   view.setUint32(12, header.count, true);
   putUint48(view, 16, header.first);
-  view.setUint16(22, header.tallied, true);
+  view.setUint16(22, header.tallied | (header.sparse ? sparseBit : 0), true);
   putUint48(view, 24, place.segment);
   view.setUint32(32, place.offset, true);
   bytes.set(epochBytes(header.epoch), 36);
@@ -53,7 +59,8 @@ export function peekBatch(bytes: Uint8Array, at: number, place: BatchPlace): Bat
   if (getUint48(view, at + 24) !== place.segment) return null;
   for (let index = 0; index < 8; index++) if (bytes[at + 56 + index] !== place.ringId[index]) return null;
   const length = view.getUint32(at + 8, true);
-  const tallied = view.getUint16(at + 22, true);
+  const flags = view.getUint16(at + 22, true);
+  const tallied = flags & tallyBits;
   if (length < batchHeaderBytes + tallied * tallyEntryBytes) return null;
   return {
     length,
@@ -62,6 +69,7 @@ export function peekBatch(bytes: Uint8Array, at: number, place: BatchPlace): Bat
     first: getUint48(view, at + 16),
     epoch: epochOf(bytes.subarray(at + 36, at + 48)),
     ringTime: getUint48(view, at + 48),
+    sparse: (flags & sparseBit) !== 0,
   };
 }
 

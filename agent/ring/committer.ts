@@ -168,6 +168,7 @@ export class Committer {
       first: stage.first,
       epoch,
       ringTime: ringTime(),
+      sparse: false,
     };
   }
 

@@ -35,6 +35,8 @@ export interface CursorTableOptions {
   readonly hurry: () => boolean;
   /** A cursor was made, changed or removed. */
   readonly changed: () => void;
+  /** A cursor was opened whose records may expire. */
+  readonly keepingOpened: () => void;
   nextCursorId: number;
 }
 
@@ -77,9 +79,15 @@ export class CursorTable implements CursorHost {
     const position = known ?? this.#make(options);
     assert(!this.#open.has(position), `cursor ${options.name} is open already`);
     if (known !== undefined && !sameFilters(known.filters, options.filters)) this.redefine(known, options.filters);
-    const cursor = new OpenCursor(this, position);
+    const cursor = new OpenCursor(this, position, options.keeping);
     this.#open.set(position, cursor);
+    if (cursor.keeps) this.#options.keepingOpened();
     return cursor;
+  }
+
+  /** The opened cursors whose owners say that records grow too old. */
+  *keeping(): Generator<OpenCursor> {
+    for (const cursor of this.#open.values()) if (cursor.keeps) yield cursor;
   }
 
   opened(position: Position): OpenCursor | undefined {

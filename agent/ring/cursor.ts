@@ -1,14 +1,20 @@
-import type { Duration, Epoch, PublicKey, Sequence } from '#kernel';
+import type { PublicKey, Sequence } from '#kernel';
 import { assert } from '#kernel';
-import { viewOf } from './layout.ts';
+import { type Expired, expiredIn } from './expired.ts';
+import type { PendingGap } from './gaps.ts';
+import { gapRecord, messageRecord } from './handed-out.ts';
+import { type Fate, Keeper } from './keeper.ts';
+import { getUint48, sparseEntryBytes, viewOf } from './layout.ts';
 import type { Log } from './log.ts';
+import { matchedThrough, matchesAfter } from './losses.ts';
+import { Matcher } from './matcher.ts';
 import { Overtaken } from './overtaken.ts';
 import type { Position } from './position.ts';
 import type { StoredProvenance } from './record.ts';
-import { NameReader, provenanceOf, readRecord, recordKind, recordLength, type StoredRecord } from './record.ts';
+import { readRecord, recordLength } from './record.ts';
 import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
-import type { Cursor, CursorAccount, GapRecord, MessageRecord, Provenance } from './types.ts';
+import type { Cursor, CursorAccount, CursorKeeping, GapRecord, MessageRecord, Provenance } from './types.ts';
 import { Unsettled } from './unsettled.ts';
 import type { OnDamage } from './walker.ts';
 import { type Lost, Walker } from './walker.ts';
@@ -39,7 +45,8 @@ export class OpenCursor implements Cursor {
   readonly #walker: Walker;
   readonly #unsettled = new Unsettled();
   readonly #overtaken = new Overtaken();
-  readonly #topics = new NameReader();
+  readonly #matcher: Matcher;
+  readonly #keeper: Keeper | null;
   #readTo: number;
   /** Changes whenever the read position is moved by something else than reading. */
   #moves = 0;
@@ -49,11 +56,16 @@ export class OpenCursor implements Cursor {
   #skim: { to: number; refused: number } | null = null;
   /** Such a reading that nobody's `read` waits for; the next one does. */
   #skimming: Promise<void> | null = null;
+  #sweeping: Promise<void> | null = null;
+  /** When the record behind that place expires: until then there is nothing to sweep. */
+  #head = { at: -1, expiresAt: 0 };
 
-  constructor(host: CursorHost, position: Position) {
+  constructor(host: CursorHost, position: Position, keeping: CursorKeeping | undefined) {
     this.name = position.name;
     this.#host = host;
     this.#position = position;
+    this.#matcher = new Matcher(position, (stored, key) => host.names(stored, key));
+    this.#keeper = keeping === undefined ? null : new Keeper(keeping);
     this.#walker = this.#newWalker();
     this.#readTo = position.settledTo;
   }
@@ -76,7 +88,7 @@ export class OpenCursor implements Cursor {
 
   get readable(): boolean {
     if (!this.#host.whole || this.#unsettled.full || this.#position.removed) return false;
-    return (this.#position.gap !== null && !this.#gapShown) || this.#mayMatch;
+    return (this.#position.gaps.length > 0 && !this.#gapShown) || this.#mayMatch;
   }
 
   async read(maxRecords: number, maxBytes: number): Promise<readonly (MessageRecord | GapRecord)[]> {
@@ -84,6 +96,7 @@ export class OpenCursor implements Cursor {
     this.#reading = true;
     try {
       if (this.#skimming !== null) await this.#skimming;
+      if (this.#sweeping !== null) await this.#sweeping;
       this.#walker.reuse();
       if (this.#skim !== null) await this.#skimThrough();
       return await this.#fill(maxRecords, maxBytes);
@@ -129,9 +142,70 @@ export class OpenCursor implements Cursor {
     this.#gapShown = false;
   }
 
+  /** Whether its owner says that records grow too old. */
+  get keeps(): boolean {
+    return this.#keeper !== null;
+  }
+
+  /**
+   * Settles what has expired at the settled place, while nothing is handed out: about `maxBytes` of it, so that others
+   * get their turn. False: there is more.
+   */
+  async sweep(maxBytes: number): Promise<boolean> {
+    if (this.#keeper === null || this.#sweeping !== null || this.#reading || !this.#mayExpire) return true;
+    const sweeping = this.#sweepSome(this.#keeper, maxBytes);
+    this.#sweeping = sweeping.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await sweeping;
+    } finally {
+      this.#sweeping = null;
+      this.#walker.rest();
+      if (this.#skim !== null && !this.#reading) this.#skimSoon();
+    }
+  }
+
   /** How far the cursor has read, for those who keep memory for it. */
   get readTo(): number {
     return this.#readTo;
+  }
+
+  get #mayExpire(): boolean {
+    const { whole, ringTime } = this.#host;
+    if (!whole || this.#position.removed || this.#skim !== null || this.#unsettled.ordinals > 0) return false;
+    const known = this.#head.at === this.#position.settledTo && this.#head.expiresAt >= ringTime;
+    return !known && this.#mayMatch;
+  }
+
+  async #sweepSome(keeper: Keeper, maxBytes: number): Promise<boolean> {
+    const { durable } = this.#host;
+    const moves = this.#moves;
+    for (let left = maxBytes; left > 0; ) {
+      const step = await this.#walker.next(this.#readTo, durable, (segment) => this.#isEmptyFor(segment));
+      if (moves !== this.#moves || this.#unsettled.ordinals > 0) return true;
+      if (step === null || step.kind === 'lost') return true;
+      const expired = expiredIn(step.batch, this.#matcher, keeper, this.#readTo, durable, this.#host.ringTime);
+      this.#expire(expired);
+      if (expired.headExpiresAt !== null) {
+        this.#head = { at: this.#position.settledTo, expiresAt: expired.headExpiresAt };
+        return true;
+      }
+      left -= step.batch.end - step.batch.from;
+    }
+    return false;
+  }
+
+  /** What has expired is dropped where it stands; nothing behind it is handed out yet. */
+  #expire({ gap, readTo, found }: Expired): void {
+    const position = this.#position;
+    this.#readTo = Math.max(this.#readTo, readTo);
+    if (gap === null) return;
+    position.drop(gap, found);
+    this.#overtaken.dropped(this.#unsettled, gap.to, gap.count);
+    this.#gapShown = false;
+    this.#host.dirty(position);
   }
 
   get #mayMatch(): boolean {
@@ -152,7 +226,7 @@ export class OpenCursor implements Cursor {
   #settleRead(to: number, refused: number, valueChanged: boolean): void {
     const position = this.#position;
     const taken = this.#unsettled.take(to);
-    const { gap: before } = position;
+    const { gaps: before } = position;
     const records = taken.records + this.#overtaken.settle(position, to);
     const said = Math.min(refused, records);
     position.settled += records - said;
@@ -161,13 +235,17 @@ export class OpenCursor implements Cursor {
     position.settledTo = Math.max(position.settledTo, to);
     this.#readTo = Math.max(this.#readTo, to);
     position.forgetOldFilters();
-    if (records > 0 || taken.gaps.length > 0 || position.gap !== before || valueChanged) this.#host.dirty(position);
+    if (records > 0 || taken.gaps.length > 0 || position.gaps !== before || valueChanged) this.#host.dirty(position);
   }
 
   #settleUnread(to: number, refused: number): void {
     const { skim } = { skim: this.#skim };
     this.#skim = { to: Math.max(skim?.to ?? 0, to), refused: (skim?.refused ?? 0) + refused };
-    if (this.#reading || this.#skimming !== null) return;
+    if (this.#reading || this.#skimming !== null || this.#sweeping !== null) return;
+    this.#skimSoon();
+  }
+
+  #skimSoon(): void {
     this.#skimming = this.#skimThrough()
       .catch(() => undefined)
       .finally(() => {
@@ -195,13 +273,7 @@ export class OpenCursor implements Cursor {
     const out: (MessageRecord | GapRecord)[] = [];
     let left = maxBytes;
     while (out.length < maxRecords && left > 0 && this.readable) {
-      const { gap } = this.#position;
-      if (gap !== null && !this.#gapShown) {
-        this.#gapShown = true;
-        this.#overtaken.shown(gap);
-        out.push(gapRecord(gap.from, gap.to, gap.count, 'full'));
-        continue;
-      }
+      if (this.#showGaps(out)) continue;
       const moves = this.#moves;
       const { durable } = this.#host;
       const step = await this.#walker.next(this.#readTo, durable, (segment) => this.#isEmptyFor(segment));
@@ -223,6 +295,17 @@ export class OpenCursor implements Cursor {
     return out;
   }
 
+  /** What was dropped at the settled place comes first. */
+  #showGaps(out: (MessageRecord | GapRecord)[]): boolean {
+    const { gaps } = this.#position;
+    const last = gaps.at(-1);
+    if (last === undefined || this.#gapShown) return false;
+    this.#gapShown = true;
+    this.#overtaken.shown(last.to);
+    for (const gap of gaps) out.push(gapRecord(gap));
+    return true;
+  }
+
   /** Hands out what matches in a batch; returns the bytes left. */
   #take(batch: Batch, out: (MessageRecord | GapRecord)[], maxRecords: number, maxBytes: number): number {
     const view = viewOf(batch.bytes);
@@ -231,6 +314,10 @@ export class OpenCursor implements Cursor {
     let sequence = batch.first;
     let at = batch.from;
     for (; out.length < maxRecords && left > 0; sequence++) {
+      if (batch.sparse && at + sparseEntryBytes < batch.end) {
+        sequence = getUint48(view, at);
+        at += sparseEntryBytes;
+      }
       const length = recordLength(view, at, batch.end);
       if (length === 0) {
         // All read. A header that counts more than there is must not bring us back here for ever.
@@ -238,11 +325,15 @@ export class OpenCursor implements Cursor {
         break;
       }
       if (sequence > this.#readTo) {
-        const topic = this.#topicIfWanted(batch.bytes, view, at, sequence);
+        const topic = this.#matcher.topicIfWanted(batch.bytes, view, at, sequence);
         const record = topic === null ? null : readRecord(batch.bytes, view, at, length);
         if (topic !== null && record !== null) {
-          out.push(this.#message(record, topic, sequence, batch.epoch, now));
-          this.#count(sequence);
+          const fate = this.#keeper?.fateOf(topic, record.born, record.body, now) ?? 'kept';
+          if (fate === 'kept') {
+            const provenance = record.provenance === null ? null : this.#host.full(record.provenance);
+            out.push(messageRecord(record, topic, sequence, batch.epoch, now, provenance));
+            this.#count(sequence);
+          } else this.#leaveOut(out, topic, sequence, fate);
           left -= length;
         }
         this.#readTo = sequence;
@@ -253,85 +344,42 @@ export class OpenCursor implements Cursor {
   }
 
   #pass(batch: Batch, to: number): void {
-    for (const sequence of this.#matching(batch, this.#readTo, to)) this.#count(sequence);
+    for (const sequence of this.#matcher.matching(batch, this.#readTo, to)) this.#count(sequence);
     this.#readTo = Math.max(this.#readTo, Math.min(batch.last, to));
   }
 
   #count(sequence: number): void {
     this.#unsettled.push(sequence);
-    const position = this.#position;
-    const ordinal = position.settledOrdinal + this.#unsettled.ordinals;
-    if (sequence <= position.discoverTo && ordinal > position.discovered) position.discovered = ordinal;
+    this.#position.found(sequence, this.#unsettled.ordinals);
+  }
+
+  /** A record that is not handed out any more: a gap, or one more of the gap handed out last. */
+  #leaveOut(out: (MessageRecord | GapRecord)[], topic: string, sequence: number, reason: Exclude<Fate, 'kept'>): void {
+    const gap: PendingGap = { from: sequence, to: sequence, count: 1, reason, topics: [{ topic, count: 1 }] };
+    const last = out.at(-1);
+    const joins = last?.kind === 'gap' && this.#unsettled.joinGap(gap);
+    if (joins) out[out.length - 1] = gapRecord(this.#unsettled.lastGap ?? gap);
+    else {
+      this.#unsettled.pushGap(gap);
+      out.push(gapRecord(gap));
+    }
+    this.#position.found(sequence, this.#unsettled.ordinals);
   }
 
   /** Counts what was lost there exactly: what the segment had for this cursor, less what can still be read of it. */
   async #passLost(lost: Lost): Promise<GapRecord | null> {
     const moves = this.#moves;
     const { segment } = lost;
-    let found = 0;
-    if (lost.to < segment.last) found = await this.#countMatches(segment, lost.to);
+    const found = lost.to < segment.last ? await matchesAfter(this.#newWalker(), this.#matcher, segment, lost.to) : 0;
     if (moves !== this.#moves || !this.#host.log.isLive(segment)) return null;
     const read = this.#position.settledOrdinal + this.#unsettled.ordinals;
     const count = Math.max(0, matchedThrough(this.#host.log, this.#position, segment) - read - found);
     const reason = segment.lost ?? 'damaged';
     this.#readTo = lost.to;
     if (count === 0 && segment.lost !== null) return null;
-    this.#unsettled.pushGap({ to: lost.to, count, reason });
-    return gapRecord(lost.from, lost.to, count, reason);
-  }
-
-  async #countMatches(segment: Segment, after: number): Promise<number> {
-    const walker = this.#newWalker();
-    let found = 0;
-    for (let at = after; at < segment.last; ) {
-      const step = await walker.next(at, segment.last);
-      if (step === null) break;
-      if (step.kind === 'batch') for (const _ of this.#matching(step.batch, at, segment.last)) found++;
-      at = step.kind === 'lost' ? step.to : step.batch.last;
-    }
-    walker.release();
-    walker.reuse();
-    return found;
-  }
-
-  *#matching(batch: Batch, after: number, to: number): Generator<number> {
-    const view = viewOf(batch.bytes);
-    let sequence = batch.first;
-    for (let at = batch.from; at < batch.end && sequence <= to; sequence++) {
-      const length = recordLength(view, at, batch.end);
-      if (length === 0) return;
-      if (sequence > after && this.#topicIfWanted(batch.bytes, view, at, sequence) !== null) yield sequence;
-      at += length;
-    }
-  }
-
-  /** Looks at no more of a record than is needed to say no. */
-  #topicIfWanted(bytes: Buffer, view: DataView, at: number, sequence: number): string | null {
-    if (view.getUint8(at + 4) !== recordKind.message) return null;
-    const { except } = this.#position;
-    if (except !== null) {
-      const provenance = provenanceOf(view, at);
-      if (provenance !== null && this.#host.names(provenance, except)) return null;
-    }
-    const topic = this.#topics.of(bytes, view, at);
-    return this.#position.wants(topic, sequence) ? topic : null;
-  }
-
-  #message(record: StoredRecord, topic: string, sequence: number, epoch: Epoch, now: number): MessageRecord {
-    const { lane, qos, retain, latest, body } = record;
-    return {
-      kind: 'message',
-      sequence: sequence as Sequence,
-      epoch,
-      topic,
-      lane,
-      qos,
-      retain,
-      latest,
-      body,
-      provenance: record.provenance === null ? null : this.#host.full(record.provenance),
-      age: Math.max(0, now - record.born) as Duration,
-    };
+    const gap: PendingGap = { from: lost.from, to: lost.to, count, reason, topics: [] };
+    this.#unsettled.pushGap(gap);
+    return gapRecord(gap);
   }
 
   /** A segment in which nothing matched: not read at all. The newest one may still get something. */
@@ -340,22 +388,3 @@ export class OpenCursor implements Cursor {
     return !segment.matches.has(this.#position.id);
   }
 }
-
-/** How many records had matched up to the end of a segment. */
-export function matchedThrough(log: Log, position: Position, segment: Segment): number {
-  let later = 0;
-  for (let index = log.segments.length - 1; index >= 0; index--) {
-    const other = log.segments[index] as Segment;
-    if (other.id <= segment.id) break;
-    later += other.matches.get(position.id) ?? 0;
-  }
-  return position.matched - later;
-}
-
-const gapRecord = (from: number, to: number, count: number, reason: GapRecord['reason']): GapRecord => ({
-  kind: 'gap',
-  from: from as Sequence,
-  to: to as Sequence,
-  count,
-  reason,
-});

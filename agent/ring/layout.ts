@@ -4,6 +4,8 @@ import { AgentError, pageBytes } from '#kernel';
 export const formatVersion = 1;
 export const batchHeaderBytes = 64;
 export const recordHeaderBytes = 16;
+/** What stands before each record of a sparse batch: its sequence. */
+export const sparseEntryBytes = 8;
 /** A batch says of so many cursors how many records had matched them before it. */
 export const tallyEntries = 32;
 export const tallyEntryBytes = 10;

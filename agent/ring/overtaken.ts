@@ -1,4 +1,5 @@
-import type { PendingGap, Position } from './position.ts';
+import { countOf, gapsAfter } from './gaps.ts';
+import type { Position } from './position.ts';
 import { Unsettled } from './unsettled.ts';
 
 const shownLimit = 64;
@@ -9,7 +10,7 @@ const shownLimit = 64;
  */
 export class Overtaken {
   readonly #records = new Unsettled();
-  /** The gap as it was handed out, ever longer: up to where, and how many were dropped since. */
+  /** The gaps as they were handed out, ever longer: up to where, and how many were dropped since. */
   #shown: { readonly to: number; later: number }[] = [];
 
   /** `count` records up to `to` were dropped; those of `unsettled` were handed out before. */
@@ -18,7 +19,8 @@ export class Overtaken {
     for (const shown of this.#shown) shown.later += count;
   }
 
-  shown({ to }: PendingGap): void {
+  /** All gaps that there are, up to there, were handed out. */
+  shown(to: number): void {
     this.#shown.push({ to, later: 0 });
     if (this.#shown.length > shownLimit) this.#shown.shift();
   }
@@ -30,13 +32,13 @@ export class Overtaken {
     if (shown !== undefined) {
       back += this.#records.take(shown.to).records;
       this.#shown = this.#shown.filter((one) => one.to > to);
-      position.gap = rest(position.gap, shown.to, shown.later);
+      position.gaps = gapsAfter(position.gaps, shown.to, shown.later);
     }
     const later = this.#records.take(to).records;
-    if (position.gap !== null && to >= position.gap.from) {
-      position.gap = rest(position.gap, to, position.gap.count - later);
-    }
-    if (position.gap === null) this.#shown = [];
+    const first = position.gaps[0];
+    if (first !== undefined && to >= first.from)
+      position.gaps = gapsAfter(position.gaps, to, countOf(position.gaps) - later);
+    if (position.gaps.length === 0) this.#shown = [];
     back += later;
     position.dropped.full -= back;
     return back;
@@ -48,6 +50,3 @@ export class Overtaken {
     this.#shown = [];
   }
 }
-
-const rest = (gap: PendingGap | null, settledTo: number, count: number): PendingGap | null =>
-  gap === null || settledTo >= gap.to || count <= 0 ? null : { from: settledTo + 1, to: gap.to, count };

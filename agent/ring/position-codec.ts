@@ -1,6 +1,11 @@
 import type { PublicKey } from '#kernel';
 import { ByteReader, ByteWriter } from './bytes.ts';
-import { dropReasons, type FilterPeriod, type PendingGap, Position } from './position.ts';
+import { type PendingGap, readGaps, writeGaps } from './gaps.ts';
+import { type FilterPeriod, Position } from './position.ts';
+import type { DropReason } from './types.ts';
+
+/** Those of the first version, whose counts stand in front; later ones stand behind the value. */
+const firstReasons: readonly DropReason[] = ['full', 'damaged', 'expired', 'refused'];
 
 /** Body of a `cursor` record: the cursor as it is from this record on. Its name is the record's name. */
 export interface CursorDefinition {
@@ -38,26 +43,17 @@ export interface Settlement {
   readonly revision: number;
   readonly settledTo: number;
   readonly settled: number;
-  readonly dropped: readonly number[];
+  readonly dropped: Readonly<Record<DropReason, number>>;
   readonly discovered: number;
-  readonly gap: PendingGap | null;
+  readonly gaps: readonly PendingGap[];
   readonly value: Uint8Array | null;
 }
 
 export function settlementOf(position: Position): Settlement {
-  const { id, revision, settledTo, settled, gap, value } = position;
+  const { id, revision, settledTo, settled, gaps, value } = position;
   const reading = settledTo < position.discoverTo;
   const discovered = reading ? Math.min(position.discovered, position.settledOrdinal) : position.discovered;
-  return {
-    id,
-    revision,
-    settledTo,
-    settled,
-    dropped: dropReasons.map((r) => position.dropped[r]),
-    discovered,
-    gap,
-    value,
-  };
+  return { id, revision, settledTo, settled, dropped: { ...position.dropped }, discovered, gaps, value };
 }
 
 export function encodeSettlement(settlement: Settlement): Uint8Array {
@@ -66,12 +62,13 @@ export function encodeSettlement(settlement: Settlement): Uint8Array {
   out.uint48(settlement.revision);
   out.uint48(settlement.settledTo);
   out.uint48(settlement.settled);
-  for (const count of settlement.dropped) out.uint48(count);
+  for (const reason of firstReasons) out.uint48(settlement.dropped[reason]);
   out.uint48(settlement.discovered);
-  out.uint48(settlement.gap?.from ?? 0);
-  out.uint48(settlement.gap?.to ?? 0);
-  out.uint48(settlement.gap?.count ?? 0);
+  // Where the first version had its one gap.
+  for (let part = 0; part < 3; part++) out.uint48(0);
   out.optional(settlement.value);
+  out.uint48(settlement.dropped.superseded);
+  writeGaps(out, settlement.gaps);
   return out.done();
 }
 
@@ -81,19 +78,15 @@ export function decodeSettlement(bytes: Buffer): Settlement {
   const revision = reader.uint48();
   const settledTo = reader.uint48();
   const settled = reader.uint48();
-  const dropped = dropReasons.map(() => reader.uint48());
+  const [full = 0, damaged = 0, expired = 0, refused = 0] = firstReasons.map(() => reader.uint48());
   const discovered = reader.uint48();
   const gap = { from: reader.uint48(), to: reader.uint48(), count: reader.uint48() };
-  return {
-    id,
-    revision,
-    settledTo,
-    settled,
-    dropped,
-    discovered,
-    gap: gap.to === 0 ? null : gap,
-    value: reader.optional(),
-  };
+  const value = reader.optional();
+  const superseded = reader.atEnd ? 0 : reader.uint48();
+  const old: PendingGap[] = gap.to === 0 ? [] : [{ ...gap, reason: 'full', topics: [] }];
+  const gaps = reader.atEnd ? old : readGaps(reader);
+  const dropped = { full, damaged, expired, refused, superseded };
+  return { id, revision, settledTo, settled, dropped, discovered, gaps, value };
 }
 
 /** Takes over what a replayed settlement says; false when something newer is known. */
@@ -102,9 +95,9 @@ export function applySettlement(position: Position, settlement: Settlement): boo
   position.revision = settlement.revision;
   position.settledTo = settlement.settledTo;
   position.settled = settlement.settled;
-  for (const [index, reason] of dropReasons.entries()) position.dropped[reason] = settlement.dropped[index] ?? 0;
+  position.dropped = { ...settlement.dropped };
   position.discovered = settlement.discovered;
-  position.gap = settlement.gap;
+  position.gaps = settlement.gaps;
   position.value = settlement.value;
   return true;
 }

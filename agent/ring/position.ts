@@ -1,5 +1,6 @@
 import type { PublicKey } from '#kernel';
 import { TopicIndex, topicMatches } from '#kernel';
+import { type PendingGap, withGap } from './gaps.ts';
 import type { CursorAccount, DropReason } from './types.ts';
 
 /** Filters that hold for records after `since`. */
@@ -7,15 +8,6 @@ export interface FilterPeriod {
   readonly since: number;
   readonly filters: readonly string[];
 }
-
-/** Records dropped from under a cursor that its owner has not settled yet. */
-export interface PendingGap {
-  readonly from: number;
-  readonly to: number;
-  readonly count: number;
-}
-
-export const dropReasons: readonly DropReason[] = ['full', 'damaged', 'expired', 'refused'];
 
 /**
  * A cursor's state: what it wants, how far it has come, and its account. Counts are of message records:
@@ -39,11 +31,12 @@ export class Position {
   /** Counts every change of the settled state: a replayed record older than what is known is ignored. */
   revision = 0;
   settled = 0;
-  dropped: Record<DropReason, number> = { full: 0, damaged: 0, expired: 0, refused: 0 };
+  dropped: Record<DropReason, number> = { full: 0, damaged: 0, expired: 0, refused: 0, superseded: 0 };
   live = 0;
   discovered = 0;
   value: Uint8Array | null = null;
-  gap: PendingGap | null = null;
+  /** What was dropped at the settled place and its owner has not been told of, or not settled: in order. */
+  gaps: readonly PendingGap[] = [];
   /** As far as a power cut would leave it. */
   durableTo = 0;
   durableOrdinal = 0;
@@ -65,8 +58,8 @@ export class Position {
   }
 
   get settledOrdinal(): number {
-    const { full, damaged, expired, refused } = this.dropped;
-    return this.settled + full + damaged + expired + refused;
+    const { full, damaged, expired, refused, superseded } = this.dropped;
+    return this.settled + full + damaged + expired + refused + superseded;
   }
 
   get matched(): number {
@@ -82,6 +75,23 @@ export class Position {
   /** The filters from the next record on. */
   get filters(): readonly string[] {
     return this.history.at(-1)?.filters ?? [];
+  }
+
+  /** The record at `sequence` was read; so many are read and not settled, it included. */
+  found(sequence: number, unsettled: number): void {
+    const ordinal = this.settledOrdinal + unsettled;
+    if (sequence <= this.discoverTo && ordinal > this.discovered) this.discovered = ordinal;
+  }
+
+  /** The matching records right behind the settled place, at these sequences, are dropped; nothing of them is handed out. */
+  drop(gap: PendingGap, sequences: readonly number[]): void {
+    this.settledTo = gap.to;
+    for (const sequence of sequences) {
+      this.dropped[gap.reason]++;
+      this.found(sequence, 0);
+    }
+    this.gaps = withGap(this.gaps, gap);
+    this.forgetOldFilters();
   }
 
   /** A power cut would leave at least this. */

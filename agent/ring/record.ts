@@ -1,4 +1,5 @@
-import { getUint48, putUint48, recordHeaderBytes, viewOf } from './layout.ts';
+import { getUint48, putUint48, recordHeaderBytes, sparseEntryBytes, viewOf } from './layout.ts';
+import type { Batch } from './tail.ts';
 import type { Lane } from './types.ts';
 
 /** What a record is. Numbers are on disk: append only. */
@@ -149,6 +150,33 @@ export class NameReader {
 
 export function provenanceOf(view: DataView, at: number): StoredProvenance | null {
   return (view.getUint8(at + 5) & 32) === 0 ? null : readProvenance(view, at + recordHeaderBytes);
+}
+
+/** A record of a batch: where it begins, its sequence, what it says. */
+export interface BatchEntry {
+  readonly at: number;
+  readonly sequence: number;
+  readonly length: number;
+  readonly record: StoredRecord;
+}
+
+/** Every record of a whole batch with its sequence, until one contradicts itself. */
+export function* entriesOf(batch: Pick<Batch, 'bytes' | 'from' | 'end' | 'first' | 'sparse'>): Generator<BatchEntry> {
+  const { bytes, end, sparse } = batch;
+  const view = viewOf(bytes);
+  let sequence = batch.first;
+  for (let at = batch.from; ; sequence++) {
+    if (sparse) {
+      if (at + sparseEntryBytes > end) return;
+      sequence = getUint48(view, at);
+      at += sparseEntryBytes;
+    }
+    const length = recordLength(view, at, end);
+    const record = length === 0 ? null : readRecord(bytes, view, at, length);
+    if (record === null) return;
+    yield { at, sequence, length, record };
+    at += length;
+  }
 }
 
 /** Every record of a whole batch in order, until one contradicts itself. */

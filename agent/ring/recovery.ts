@@ -224,6 +224,7 @@ async function replaySegment(
       first: header.first,
       last: end,
       epoch: header.epoch,
+      sparse: header.sparse,
     };
     if (end > position) sink.batch(batch, segment, header);
     last = Math.max(last, end);

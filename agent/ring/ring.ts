@@ -15,6 +15,7 @@ import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Space } from './space.ts';
 import type { Stage } from './stage.ts';
 import { retainedRecord, type State } from './state.ts';
+import { Sweeper } from './sweeper.ts';
 import type { Tally } from './tally.ts';
 import type { Appended, Cursor, CursorOptions, Entry, MessageRecord, Ring, RingOptions, RingStatus } from './types.ts';
 import { Upkeep } from './upkeep.ts';
@@ -50,6 +51,7 @@ export class DiskRing implements Ring {
   readonly #cursors: CursorTable;
   readonly #space: Space;
   readonly #upkeep: Upkeep;
+  readonly #sweeper: Sweeper;
   readonly #startedAt: number;
   #durable: number;
   #payloadBytes = 0;
@@ -70,6 +72,8 @@ export class DiskRing implements Ring {
     this.#cursors = this.#makeCursors();
     this.#space = this.#makeSpace(env, options);
     this.#upkeep = this.#makeUpkeep();
+    const keeping = () => this.#cursors.keeping();
+    this.#sweeper = new Sweeper({ clock: env.clock, journal: env.log, cursors: keeping });
   }
 
   /**
@@ -188,6 +192,7 @@ export class DiskRing implements Ring {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#sweeper.stop();
     await this.#lastCommit();
     this.#cursors.stop();
     this.#upkeep.stop();
@@ -225,7 +230,7 @@ export class DiskRing implements Ring {
     if (slowest === null || stage.isEmpty) return;
     const bytes = Buffer.from(stage.bytes.subarray(0, stage.length));
     const { from, first, last } = stage;
-    this.#log.tail.add({ bytes, from, end: stage.length, first, last, epoch: this.epoch });
+    this.#log.tail.add({ bytes, from, end: stage.length, first, last, epoch: this.epoch, sparse: false });
   }
 
   #tellRoom(): void {
@@ -319,6 +324,7 @@ export class DiskRing implements Ring {
       ringTime: () => this.#ringTime,
       hurry: () => this.#refused,
       changed: () => this.#upkeep.cursorsChanged(),
+      keepingOpened: () => this.#sweeper.look(),
       nextCursorId,
     });
   }

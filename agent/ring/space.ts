@@ -1,6 +1,8 @@
 import type { Log as Journal } from '#kernel';
-import { matchedThrough, type OpenCursor } from './cursor.ts';
+import type { OpenCursor } from './cursor.ts';
+import { withGap } from './gaps.ts';
 import type { Log } from './log.ts';
+import { matchedThrough } from './losses.ts';
 import type { Position } from './position.ts';
 import type { Segment } from './segment.ts';
 
@@ -113,8 +115,7 @@ export class Space {
     position.settledTo = segment.last;
     if (count > 0) {
       position.dropped.full += count;
-      const old = position.gap;
-      position.gap = { from: old?.from ?? from, to: segment.last, count: count + (old?.count ?? 0) };
+      position.gaps = withGap(position.gaps, { from, to: segment.last, count, reason: 'full', topics: [] });
     }
     position.forgetOldFilters();
     openCursor(position)?.dropped(segment.last, count);

@@ -8,6 +8,8 @@ export interface Batch {
   readonly first: number;
   readonly last: number;
   readonly epoch: Epoch;
+  /** Each record is preceded by its sequence; without it they follow one another from `first` on. */
+  readonly sparse: boolean;
 }
 
 /** The newest durable batches in memory, so that who keeps up never reads from the disk. Bounded; the oldest go first. */

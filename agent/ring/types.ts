@@ -1,4 +1,5 @@
 import type { Duration, Epoch, PublicKey, Sequence } from '#kernel';
+import type { DroppedTopic } from './dropped-topics.ts';
 
 /** urgent 0, normal 1, bulk 2: each its own order. */
 export type Lane = 0 | 1 | 2;
@@ -81,9 +82,14 @@ export interface GapRecord {
   /** How many of them the cursor's filters matched. */
   readonly count: number;
   readonly reason: DropReason;
+  /** The most frequent topics of them, at most 8, as far as they are known: they may add up to less than `count`, never to more. */
+  readonly topics: readonly DroppedTopic[];
 }
 
-export type DropReason = 'full' | 'damaged' | 'expired' | 'refused';
+export type { DroppedTopic } from './dropped-topics.ts';
+
+/** `superseded`: a newer value of its topic waited behind it, and the link keeps only the newest (`keep`). */
+export type DropReason = 'full' | 'damaged' | 'expired' | 'refused' | 'superseded';
 
 export type Appended =
   /** Entry i has the sequence `first + i`. */
@@ -100,6 +106,21 @@ export interface CursorOptions {
   readonly except: PublicKey | null;
   /** Where a cursor that is new begins; one that exists goes on where it was. */
   readonly from: 'oldest' | 'now';
+  /** What becomes of records that wait; missing: they wait as long as there is room. */
+  readonly keeping?: CursorKeeping;
+}
+
+/** What a cursor's owner says of records that wait. Not kept on disk: whoever opens the cursor says it anew. */
+export interface CursorKeeping {
+  /** Null: no limit. Asked once for records of the same topic that follow one another. */
+  readonly of: (topic: string) => Keeping | null;
+  /** How long a message may live by its own properties, in ms; Infinity: for ever. */
+  readonly lifeOf: (body: Uint8Array) => number;
+}
+
+export interface Keeping {
+  /** Records that are older are dropped as `expired`; null: at no age. */
+  readonly ttl: Duration | null;
 }
 
 /** Exact counts of message records since the cursor was made: matched = settled + dropped (by reason) + pending. */

@@ -1,3 +1,5 @@
+import { together } from './dropped-topics.ts';
+import type { PendingGap } from './gaps.ts';
 import type { DropReason } from './types.ts';
 
 /** What one settle took off: records handed out, and records lost by reason. */
@@ -6,19 +8,13 @@ export interface Taken {
   readonly gaps: readonly { readonly count: number; readonly reason: DropReason }[];
 }
 
-interface Gap {
-  readonly to: number;
-  readonly count: number;
-  readonly reason: DropReason;
-}
-
 /** Records and gaps handed out and not settled yet, in order. Eight bytes a record; bounded. */
 export class Unsettled {
   readonly limit = 262_144;
   #slots = new Float64Array(64);
   #first = 0;
   #count = 0;
-  #gaps: Gap[] = [];
+  #gaps: PendingGap[] = [];
   #lost = 0;
 
   get full(): boolean {
@@ -36,9 +32,23 @@ export class Unsettled {
     this.#count++;
   }
 
-  pushGap(gap: Gap): void {
+  pushGap(gap: PendingGap): void {
     this.#gaps.push(gap);
     this.#lost += gap.count;
+  }
+
+  get lastGap(): PendingGap | undefined {
+    return this.#gaps.at(-1);
+  }
+
+  /** Makes the last gap longer, if it is of the same kind and stands right before; else false. */
+  joinGap(gap: PendingGap): boolean {
+    const last = this.#gaps.at(-1);
+    if (last?.reason !== gap.reason || last.to < this.#lastPushed) return false;
+    const topics = together(last.topics, gap.topics);
+    this.#gaps[this.#gaps.length - 1] = { ...last, to: gap.to, count: last.count + gap.count, topics };
+    this.#lost += gap.count;
+    return true;
   }
 
   /** Takes off everything up to `to`. */
@@ -49,8 +59,8 @@ export class Unsettled {
       this.#count--;
       records++;
     }
-    const gaps: Gap[] = [];
-    while (this.#gaps.length > 0 && (this.#gaps[0] as Gap).to <= to) gaps.push(this.#gaps.shift() as Gap);
+    const gaps: PendingGap[] = [];
+    while (this.#gaps.length > 0 && (this.#gaps[0] as PendingGap).to <= to) gaps.push(this.#gaps.shift() as PendingGap);
     for (const gap of gaps) this.#lost -= gap.count;
     return { records, gaps };
   }
@@ -72,6 +82,11 @@ export class Unsettled {
     this.#count = 0;
     this.#gaps = [];
     this.#lost = 0;
+  }
+
+  get #lastPushed(): number {
+    if (this.#count === 0) return 0;
+    return this.#slots[(this.#first + this.#count - 1) % this.#slots.length] as number;
   }
 
   #grow(): void {

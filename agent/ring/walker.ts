@@ -134,9 +134,9 @@ export class Walker {
   }
 
   #batch(header: BatchHeader, at: number): Batch {
-    const { first, count, epoch, length } = header;
+    const { first, count, epoch, length, sparse } = header;
     const from = at + recordsAt(header);
-    return { bytes: this.#chunk, from, end: at + length, first, last: first + count - 1, epoch };
+    return { bytes: this.#chunk, from, end: at + length, first, last: first + count - 1, epoch, sparse };
   }
 
   /** The whole batch at `offset`, with its bytes in the chunk; null when there is none. */

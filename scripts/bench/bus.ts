@@ -48,7 +48,7 @@ async function station(
       bus.receive(message);
     },
   });
-  const link = { name: 'b', to: 'b', prefix: '', lane: 1, qos: 2, qos0: 'store', retain: true } as const;
+  const link = { name: 'b', to: 'b', prefix: '', lane: 1, qos: 2, qos0: 'store', retain: true, ttl: null } as const;
   const links = createLinks(
     { env, ring },
     {

@@ -88,7 +88,7 @@ test('of a batch that is taken in pieces only what was known before is a duplica
 test('only a stream that goes on further than is remembered has gone back; damage that is told has not', (t) => {
   const writer = new ItemWriter();
   writer.begin(0);
-  writer.addGap({ kind: 'gap', from: sequence(1), to: sequence(5), count: 3, reason: 'damaged' });
+  writer.addGap({ kind: 'gap', from: sequence(1), to: sequence(5), count: 3, reason: 'damaged', topics: [] });
   const told = { ...batchOf([]), count: 1, items: writer.take().subarray(batchHeadBytes) };
   const damaged = sortOut(told, new StreamMemory(keyA, 1), port([]));
   t.deepEqual(damaged?.losses, [{ count: 3, reason: 'damaged' }]);

@@ -197,7 +197,12 @@ test('the accounts of links to one contact that come and go add up', async (t) =
 test('closed accounts are bounded: those of many contacts are added up in one', (t) => {
   const states = new Map<string, Uint8Array>();
   const ring = { states: (prefix: string) => [...states].filter(([key]) => key.startsWith(prefix)) };
-  const account = { matched: 7, settled: 2, dropped: { full: 1, damaged: 0, expired: 0, refused: 1 }, pending: 3 };
+  const account = {
+    matched: 7,
+    settled: 2,
+    dropped: { full: 1, damaged: 0, expired: 0, refused: 1, superseded: 0 },
+    pending: 3,
+  };
   for (let contact = 0; contact < removedLimit + 50; contact++) {
     const name = `link/${contact.toString(16).padStart(64, '0')}/1`;
     const { key, value } = closing(ring, name, account);

@@ -104,7 +104,7 @@ test('damage found while reading is a gap with the right count, said once, and c
   t.deepEqual(cursor.account, {
     matched: count,
     settled: count - 1,
-    dropped: { full: 0, damaged: 1, expired: 0, refused: 0 },
+    dropped: { full: 0, damaged: 1, expired: 0, refused: 0, superseded: 0 },
     pending: 0,
   });
 });

@@ -204,7 +204,7 @@ function compare(
   for (const [name, known] of model.cursors) {
     const matched = known.matched.filter(({ sequence }) => sequence <= ring.durable).length;
     const { settled, refused } = known;
-    const dropped = { full: 0, damaged: 0, expired: 0, refused };
+    const dropped = { full: 0, damaged: 0, expired: 0, refused, superseded: 0 };
     t.deepEqual(
       accounts.get(name),
       { matched, settled, dropped, pending: matched - settled - refused },

@@ -32,7 +32,7 @@ test('what was appended before a restart is read after it, in order, with its ac
   t.deepEqual(cursor.account, {
     matched: 5,
     settled: 2,
-    dropped: { full: 0, damaged: 0, expired: 0, refused: 0 },
+    dropped: { full: 0, damaged: 0, expired: 0, refused: 0, superseded: 0 },
     pending: 3,
   });
   await bench.until(ring.close());

@@ -36,7 +36,7 @@ test('a batch found damaged at a start is a gap of exactly what it held for each
     cursor.settle(again.durable as Sequence);
     return { gaps: read.map((item) => (item.kind === 'gap' ? item.count : 0)), account: cursor.account };
   };
-  const none = { full: 0, expired: 0, refused: 0 };
+  const none = { full: 0, expired: 0, refused: 0, superseded: 0 };
   t.deepEqual(await gapsOf('a'), {
     gaps: [0, 2],
     account: { matched: 3, settled: 1, dropped: { ...none, damaged: 2 }, pending: 0 },

@@ -82,7 +82,7 @@ export async function broken(bench: Bench, ring: Ring, promised: Workload, durab
   for (const [key, history] of promised.states) checkState(ring, key, history, durable, wrong);
   for (const { name, account } of ring.cursors()) {
     const { matched, settled, dropped, pending } = account;
-    const sum = settled + dropped.full + dropped.damaged + dropped.expired + dropped.refused + pending;
+    const sum = settled + Object.values(dropped).reduce((all, count) => all + count, 0) + pending;
     if (matched !== sum || pending < 0) wrong.push(`${name}: matched ${matched}, accounted ${sum}, pending ${pending}`);
   }
   for (const { name } of ring.cursors()) await checkCursor(bench, ring, name, promised, durable, wrong);

@@ -15,6 +15,7 @@ export const linkTo = (to: string, changes: Partial<LinkRule> = {}): LinkRule =>
   qos: 2,
   qos0: 'store',
   retain: true,
+  ttl: null,
   ...changes,
 });
 

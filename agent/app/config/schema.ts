@@ -121,7 +121,11 @@ const link = entry({
   qos: preset("QoS at the far end is the lower of this and the publisher's.", qos, 2),
   qos0: preset('"pass": QoS 0 messages are passed on without being stored.', value.choice(['store', 'pass']), 'store'),
   retain: preset('false strips the retain flag.', value.flag(), true),
-  ttl: value.later('a time to live'),
+  ttl: optional(
+    'What has waited longer is not sent any more but reported as expired. Powered time counts. Default: as long as there is room.',
+    value.span({ least: '1s', most: '3650d' }),
+    '"7d"',
+  ),
   keep: preset(
     'What is kept while the contact is out of reach.',
     value.choice(['all'], ['latest', '1/s', '1/min', '1/h']),

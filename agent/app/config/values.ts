@@ -80,6 +80,16 @@ export function parseSpan(written: string): Duration | null {
   return match === null ? null : milliseconds(Number(match[1]) * (spanUnits[match[2] ?? 'ms'] ?? 1));
 }
 
+export function span(limits: { readonly least: string; readonly most: string }) {
+  const wanted = `a span from "${limits.least}" to "${limits.most}", such as "90min" or "7d"`;
+  const least = parseSpan(limits.least) ?? 0;
+  const most = parseSpan(limits.most) ?? Number.MAX_SAFE_INTEGER;
+  return text('span', wanted, (written) => {
+    const found = parseSpan(written);
+    return found !== null && found >= least && found <= most ? found : null;
+  });
+}
+
 /** How long a commit may gather: `"now"` (0) or a span. */
 export const commitWindow = () =>
   text('"now" or span', '"now" or a span up to "1s", such as "5ms"', (written) => {
