@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
-import { bufferOver } from '#kernel';
+import { bufferOver, release } from '#kernel';
 import type { SharedKey } from './shared.ts';
 
 export const nonceBytes = 12;
@@ -23,10 +23,10 @@ export function sealInto(
   tail: Uint8Array | null = null,
 ): number {
   const cipher = createCipheriv(cipherName, key, nonce);
-  into.set(cipher.update(plain), at);
+  moveInto(into, cipher.update(plain), at);
   let tagAt = at + plain.length;
   if (tail !== null) {
-    into.set(cipher.update(tail), tagAt);
+    moveInto(into, cipher.update(tail), tagAt);
     tagAt += tail.length;
   }
   cipher.final();
@@ -35,7 +35,13 @@ export function sealInto(
   return tagAt + sealOverheadBytes;
 }
 
-/** The plaintext, in fresh memory; null when it is too short or was not sealed with this key. */
+/** What the cipher makes comes in memory of its own, as long as the packet. */
+function moveInto(into: Uint8Array, sealed: Uint8Array, at: number): void {
+  into.set(sealed, at);
+  release(sealed);
+}
+
+/** The plaintext, in fresh memory that is the caller's to `release`; null when it is too short or was not sealed with this key. */
 export function open(key: SharedKey, sealed: Uint8Array): Uint8Array | null {
   const size = sealed.length - sealOverheadBytes;
   if (size < 0) return null;

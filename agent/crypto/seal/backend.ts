@@ -22,12 +22,14 @@ export interface SealBackend {
   /** The base point of edwards25519 times a scalar below the group's order, compressed. */
   edwardsBase(out: Buffer, scalar: Buffer): void;
   /**
-   * ChaCha20-Poly1305 with a nonce of zeros: each key is used once. `out` has 16 bytes more than `plain`, which may be its
-   * beginning. RFC 8439 §2.8.
+   * ChaCha20-Poly1305. `out` has 16 bytes more than `plain`, which may be its beginning. The nonce is zeros unless said:
+   * each key is used once. RFC 8439 §2.8.
    */
-  encrypt(out: Buffer, plain: Buffer, associated: Buffer, key: Buffer): void;
+  encrypt(out: Buffer, plain: Buffer, associated: Buffer, key: Buffer, nonce?: Buffer): void;
   /** False when the tag is wrong; `plain` is then worth nothing. */
-  decrypt(plain: Buffer, sealed: Buffer, associated: Buffer, key: Buffer): boolean;
+  decrypt(plain: Buffer, sealed: Buffer, associated: Buffer, key: Buffer, nonce?: Buffer): boolean;
   /** Zeros that no optimiser leaves out. */
   wipe(bytes: Buffer): void;
 }
+
+export const zeroNonce = Buffer.alloc(12);

@@ -119,15 +119,15 @@ export interface OpenOptions {
 }
 
 /**
- * Seals batches for contacts and opens theirs. No clock, no disk, no timer: `uptimeMs` is monotonic since this start.
+ * Seals batches for contacts and opens theirs. No disk and no timer; it reads the monotonic clock that it is given.
  * Invariants: a context lives in memory alone; an announced key is durable; a contact that can do better is never
  * sealed to, or opened from, worse.
  */
 export interface Sealer {
   seal(to: PublicKey, inner: Uint8Array, kind: SealedKind, policy: SealPolicy): Sealed | SealRefusal;
   open(envelope: Uint8Array, options?: OpenOptions): Unsealed | SealRefusal;
-  /** Our announcement as it is now, for pairing and mailboxes. */
-  announcement(): Uint8Array;
+  /** Our announcement as it is now, for pairing and mailboxes. Null until the first receive-key is durable. */
+  announcement(): Uint8Array | null;
   /** An announcement that came by a mailbox or a pairing, of this contact or of ourselves (an echo). Null: it is not. */
   learn(contact: PublicKey, announcement: Uint8Array): readonly SealEffect[] | null;
   /** An envelope that carries our announcement and asks for the contact's: first contact. Limited as answers are. */
@@ -143,7 +143,7 @@ export interface Sealer {
   rotate(): void;
   forgetOldKeys(): void;
   /** Call at least once a minute: rotation, deletion, saving. */
-  tick(uptimeMs: number): readonly SealEffect[];
+  tick(): readonly SealEffect[];
   stored(ticket: number): readonly SealEffect[];
   storeFailed(ticket: number): void;
   readonly counters: Readonly<SealCounters>;
