@@ -1,6 +1,7 @@
 import { subnetOf } from '#crypto';
 import { type Address, milliseconds, type PublicKey } from '#kernel';
 import type { Overlay, TraceReport } from '#overlay';
+import type { RingStatus } from '#ring';
 import type { ApiOptions } from './types.ts';
 
 /** One thing that was looked at. `wrong`: it is in the way; `note`: it may be. */
@@ -55,7 +56,8 @@ const fine = (subject: string, found: string): Finding => ({
 });
 
 function ringFindings({ ring }: ApiOptions): Finding[] {
-  const { state, why, usedBytes, sizeBytes } = ring.status;
+  const { state, why, usedBytes, sizeBytes, writes } = ring.status;
+  if (state === 'ok' && writes.overBudget) return [overBudget(writes)];
   if (state === 'ok') return [fine('ring', `takes messages, ${Math.round((100 * usedBytes) / sizeBytes)} % in use`)];
   const remedy =
     state === 'full' ? 'bring its readers back, or make it larger: ring.size' : 'make room on the disk, or replace it';
@@ -69,6 +71,14 @@ function ringFindings({ ring }: ApiOptions): Finding[] {
     },
   ];
 }
+
+const overBudget = ({ budgetBytesPerDay, commitWindowMs }: RingStatus['writes']): Finding => ({
+  subject: 'ring',
+  state: 'note',
+  cause: 'write-budget',
+  found: `more is written than ${budgetBytesPerDay} bytes a day: commits gather ${Math.round(commitWindowMs)} ms`,
+  remedy: 'let less be stored, a longer ring.commit, or a larger ring.write_budget',
+});
 
 /** Without it there is neither peer nor contact. */
 function daemonFindings(overlay: Overlay): Finding[] {

@@ -38,6 +38,18 @@ const metrics: readonly Metric[] = [
   ),
   counter('hypha_ring_commits_total', 'Commits, each with one sync.', [], ({ ring }) => one(ring.status.commits)),
   counter('hypha_ring_written_bytes_total', 'Bytes written to disk.', [], ({ ring }) => one(ring.status.bytesWritten)),
+  gauge('hypha_ring_written_day_bytes', 'Bytes written in the last day of running, zeros included.', [], ({ ring }) =>
+    one(ring.status.writes.lately.bytes),
+  ),
+  gauge(
+    'hypha_ring_over_budget',
+    '1: more is written than ring.write_budget, so commits gather longer.',
+    [],
+    ({ ring }) => one(ring.status.writes.overBudget ? 1 : 0),
+  ),
+  gauge('hypha_ring_commit_window_seconds', 'How long a commit of the normal lane gathers now.', [], ({ ring }) =>
+    one(ring.status.writes.commitWindowMs / 1000),
+  ),
   counter('hypha_ring_payload_bytes_total', 'Bytes of payload among them.', [], ({ ring }) =>
     one(ring.status.payloadBytes),
   ),

@@ -17,6 +17,7 @@ import { openNetworkKey } from './network-key.ts';
 import { makeOverlay } from './overlay.ts';
 import { asPeerEvent, asRouteEvent } from './overlay-events.ts';
 import { OwnTopics } from './own-topics.ts';
+import { ringOptions } from './ring.ts';
 import { Undo } from './undo.ts';
 
 /**
@@ -46,7 +47,7 @@ interface Ground {
 }
 
 async function layGround(
-  { ring: { size, full, commit }, api, overlay }: Configuration,
+  { ring, api, overlay }: Configuration,
   env: Env,
   { data, observe }: ComposeOptions,
   undo: Undo,
@@ -57,11 +58,11 @@ async function layGround(
   const identity = await openIdentity(data, env.random);
   const token = await openToken(data, env.random);
   const network = await openNetworkKey(overlay);
-  const ring = await openRing(env, { directory: `${data}/ring`, sizeBytes: size, full, commitWindow: commit });
-  undo.add('ring', () => ring.close());
+  const opened = await openRing(env, ringOptions(ring, data));
+  undo.add('ring', () => opened.close());
   // Before all others that listen: nobody has been told of a commit when the observer is.
-  if (observe !== undefined) ring.onDurable((sequence) => observe({ kind: 'durable', sequence }));
-  return { identity, token, network, ring, inbox: await openInbox(env, data, api) };
+  if (observe !== undefined) opened.onDurable((sequence) => observe({ kind: 'durable', sequence }));
+  return { identity, token, network, ring: opened, inbox: await openInbox(env, data, api) };
 }
 
 interface Parts extends Ground {

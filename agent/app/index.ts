@@ -8,6 +8,7 @@ export { ConfigError, formatProblem, type Problem } from './config/problem.ts';
 export { type Configuration, readSettings, type SettingsInput } from './config/read.ts';
 export { isName } from './config/values.ts';
 export { findIdentity, openIdentity } from './identity.ts';
+export { ringOptions } from './ring.ts';
 
 /** See compose.ts. Loaded when called, so that commands which run no agent start without its parts. */
 export async function compose(configuration: Configuration, env: Env, options: ComposeOptions): Promise<Agent> {

@@ -112,9 +112,15 @@ function lookCommands(program: Command): void {
     .option('--queried', 'only what was asked for and has not come')
     .action(async (options) => (await import('./commands/look.ts')).routes(options));
   peerCommands(program);
-  const ring = command(program, 'ring', 'what is stored', 'hypha ring', tabled).action(async (options) =>
-    (await import('./commands/look.ts')).ring(options),
-  );
+  const ring = command(
+    program,
+    'ring',
+    'what is stored, and what it writes',
+    'hypha ring --card 32GB/endurance',
+    tabled,
+  )
+    .option('--card <size/class>', 'the card whose wear is estimated: consumer, endurance, industrial', '32GB/consumer')
+    .action(async (options) => (await import('./commands/look.ts')).ring(options));
   command(
     ring,
     'audit',

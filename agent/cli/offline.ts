@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Account, accountOf } from '#api';
+import { ringOptions } from '#app';
 import type { Env, Log } from '#kernel';
 import { dryDisk, realEnv } from '#platform';
-import { openRing } from '#ring';
+import { openRing, type RingOptions } from '#ring';
 import { CommandError, exitCodes } from './exit.ts';
 import type { Places } from './paths.ts';
 import { loadSettings } from './settings.ts';
@@ -17,26 +18,18 @@ export async function accountOffline(places: Places): Promise<Account & { readon
       `${directory}: found nothing, wanted a ring; make one with: hypha run`,
     );
   }
-  const settings = (await loadSettings(places)).ring;
+  const { ring } = await loadSettings(places);
   const env = realEnv(quiet);
   const lock = await env.disk.lock(join(places.data, 'lock'));
   try {
-    return await read({ ...env, disk: dryDisk(env.disk) }, directory, settings);
+    return await read({ ...env, disk: dryDisk(env.disk) }, ringOptions(ring, places.data));
   } finally {
     await lock.release();
   }
 }
 
-async function read(
-  env: Env,
-  directory: string,
-  {
-    size,
-    full,
-    commit,
-  }: { size: number; full: 'drop-oldest' | 'refuse'; commit: Parameters<typeof openRing>[1]['commitWindow'] },
-): Promise<Account & { readonly ring: string }> {
-  const ring = await openRing(env, { directory, sizeBytes: size, full, commitWindow: commit });
+async function read(env: Env, options: RingOptions): Promise<Account & { readonly ring: string }> {
+  const ring = await openRing(env, options);
   try {
     return { ring: ring.id, ...accountOf(ring) };
   } finally {

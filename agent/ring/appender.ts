@@ -7,7 +7,7 @@ import type { Interests, KnownTopic, Position } from './position.ts';
 import { messageFlags, provenanceBytes, type RecordKind, recordKind, type StoredProvenance } from './record.ts';
 import type { Seen } from './seen.ts';
 import type { State } from './state.ts';
-import type { Appended, Entry, NewMessage, Provenance, StateChange } from './types.ts';
+import type { Appended, Entry, Lane, NewMessage, Provenance, StateChange } from './types.ts';
 
 const nothing = new Uint8Array(0);
 const originRecordBytes = 46 + recordHeaderBytes;
@@ -42,6 +42,8 @@ export class Appender {
   #growth = 0;
   #named = 0;
   #messages = 0;
+  /** The most urgent of them. */
+  #lane: Lane | null = null;
   /** The size of the smallest append that was refused since the ring last told of room. */
   refusedBytes = Number.POSITIVE_INFINITY;
   /** The topic of each entry at hand; null for a change of state. */
@@ -68,7 +70,7 @@ export class Appender {
       else this.#change(entry);
     }
     const last = committer.stage.last;
-    committer.staged();
+    committer.staged(this.#lane);
     return { ok: true, first: first as Sequence, last: last as Sequence };
   }
 
@@ -120,6 +122,7 @@ export class Appender {
     this.#growth = 0;
     this.#named = 0;
     this.#messages = 0;
+    this.#lane = null;
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as Entry;
       if (entry.kind === 'message') this.#topics[index] = this.#measureMessage(entry);
@@ -133,9 +136,10 @@ export class Appender {
 
   #measureMessage(message: NewMessage): KnownTopic {
     const { interests, state } = this.#options;
-    const { topic, body, latest, provenance } = message;
+    const { topic, body, lane, latest, provenance } = message;
     const known = interests.topic(topic);
     this.#messages++;
+    if (this.#lane === null || lane < this.#lane) this.#lane = lane;
     this.#bytes += recordHeaderBytes + known.bytes.length + body.length;
     if (provenance !== null) {
       this.#bytes += provenanceBytes + 2 * originRecordBytes;

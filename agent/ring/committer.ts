@@ -5,6 +5,7 @@ import type { Log } from './log.ts';
 import type { Segment } from './segment.ts';
 import { Stage } from './stage.ts';
 import type { Tallied, Tally } from './tally.ts';
+import type { Lane } from './types.ts';
 
 const firstBackoffMs = 50;
 const longestBackoffMs = 5_000;
@@ -15,7 +16,8 @@ export interface CommitterOptions {
   readonly random: Random;
   readonly journal: Journal;
   readonly epoch: Epoch;
-  readonly window: Duration;
+  /** How long a commit may gather that holds something of the lane; null: of the ring's own alone. */
+  readonly window: (lane: Lane | null) => Duration;
   readonly allocate: (bytes: number) => Uint8Array;
   readonly ringTime: () => number;
   readonly tally: Tally;
@@ -39,13 +41,16 @@ export class Committer {
   #filling: Stage;
   #spare: Stage;
   #writing = false;
-  #scheduled = false;
   #timer: Timer | null = null;
   #closed = false;
   /** Another commit was asked for while one was under way. */
   #again = false;
-  /** When the first record was staged that waits for the window. */
-  #stagedAt: Instant | null = null;
+  /** When what is staged is to be committed; null while nothing is. */
+  #due: Instant | 'soon' | null = null;
+  /** The shortest window among what is staged. */
+  #window: Duration | null = null;
+  /** What the timer, or the end of the tick, is set to. */
+  #scheduled: Instant | 'soon' | null = null;
   /** Wakes the back-off early. */
   #wake: (() => void) | null = null;
   why: string | null = null;
@@ -68,18 +73,12 @@ export class Committer {
     return this.#writing;
   }
 
-  /** Something was staged. */
-  staged(): void {
-    const { log, clock, window } = this.#options;
+  /** Something was staged; the most urgent lane of it. */
+  staged(lane: Lane | null): void {
     if (this.#closed) return;
-    if (window !== 0) this.#stagedAt ??= clock.now();
-    if (this.#writing) return;
-    if (this.#filling.length >= log.geometry.stageBytes) this.commit();
-    else if (!this.#scheduled) {
-      this.#scheduled = true;
-      if (this.#stagedAt === null) clock.soon(() => this.#due());
-      else this.#timer = clock.at(after(this.#stagedAt, window), () => this.#due());
-    }
+    const window = this.#options.window(lane);
+    if (this.#window === null || window < this.#window) this.#hasten(window);
+    if (!this.#writing) this.#schedule();
   }
 
   /** Commits what is staged, even nothing, as soon as no other commit is under way. */
@@ -90,9 +89,10 @@ export class Committer {
       return;
     }
     this.#timer?.cancel();
-    this.#scheduled = false;
+    this.#scheduled = null;
     this.#again = false;
-    this.#stagedAt = null;
+    this.#due = null;
+    this.#window = null;
     this.#writing = true;
     const stage = this.#filling;
     this.#options.beforeSeal(stage);
@@ -130,8 +130,29 @@ export class Committer {
     return tally.entries();
   }
 
-  #due(): void {
-    this.#scheduled = false;
+  /** What waits already may be due sooner by its own, longer window. */
+  #hasten(window: Duration): void {
+    const { clock } = this.#options;
+    this.#window = window;
+    if (window === 0) this.#due = 'soon';
+    if (this.#due === 'soon') return;
+    const due = after(clock.now(), window);
+    if (this.#due === null || due < this.#due) this.#due = due;
+  }
+
+  #schedule(): void {
+    const { log, clock } = this.#options;
+    if (this.#filling.length >= log.geometry.stageBytes) return this.commit();
+    const due = this.#due;
+    if (due === null || due === this.#scheduled) return;
+    this.#timer?.cancel();
+    this.#scheduled = due;
+    if (due === 'soon') clock.soon(() => this.#elapsed());
+    else this.#timer = clock.at(due, () => this.#elapsed());
+  }
+
+  #elapsed(): void {
+    this.#scheduled = null;
     if (!this.#filling.isEmpty) this.commit();
   }
 
@@ -178,7 +199,8 @@ export class Committer {
     this.#spare = stage;
     this.#writing = false;
     if (this.#again) this.commit();
-    else if (!this.#filling.isEmpty) this.staged();
+    else if (this.#due !== null) this.#schedule();
+    else if (!this.#filling.isEmpty) this.staged(null);
   }
 
   #recovered(): void {

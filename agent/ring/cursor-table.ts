@@ -204,7 +204,7 @@ export class CursorTable implements CursorHost {
     const sequence = appender.control(kind, name, body);
     if (sequence === null)
       throw new AgentError('ring/stalled', 'retry', 'ring: no room to stage more until the disk takes it');
-    committer.staged();
+    committer.staged(null);
     this.#options.changed();
     return sequence as Sequence;
   }

@@ -18,4 +18,5 @@ export type {
   RingOptions,
   RingStatus,
   StateChange,
+  WritesStatus,
 } from './types.ts';

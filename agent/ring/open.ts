@@ -88,6 +88,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     seen: replayer.seen,
     tally: replayer.tally,
     positions: replayer.positions,
+    writes: replayer.writes,
     checkpointer: new Checkpointer(env.disk, options.directory, env.log, found.kept, found.next),
     damage,
     epoch: makeEpoch(boot, env.random.bytes(8)),

@@ -12,6 +12,7 @@ import type { Segment } from './segment.ts';
 import type { State } from './state.ts';
 import type { Batch } from './tail.ts';
 import { Tally } from './tally.ts';
+import { writesKey } from './write-meter.ts';
 
 type NamedRecord = StoredRecord & { readonly name: string };
 
@@ -22,6 +23,8 @@ export class Replayer implements ReplaySink {
   readonly seen: Seen;
   readonly positions = new Map<number, Position>();
   nextCursorId = 1;
+  /** What the ring's own meter of writes had saved. */
+  writes: Uint8Array | null = null;
   readonly #interests = new Interests();
   readonly #damage: DamageAccount;
   readonly #matches = new LostMatches();
@@ -41,7 +44,10 @@ export class Replayer implements ReplaySink {
     this.#position = checkpoint.position;
     this.nextCursorId = checkpoint.nextCursorId;
     for (const { id, key, epoch, lastUsed } of checkpoint.origins) this.origins.define(id, key, epoch, lastUsed);
-    for (const [key, value] of checkpoint.values) this.state.set(key, value);
+    for (const [key, value] of checkpoint.values) {
+      if (key === writesKey) this.writes = value;
+      else this.state.set(key, value);
+    }
     for (const retained of checkpoint.retained) this.state.retain(retained.topic, retained);
     for (const position of checkpoint.positions) this.#add(position);
     this.seen.load(checkpoint.seen);

@@ -19,6 +19,7 @@ import { Sweeper } from './sweeper.ts';
 import type { Tally } from './tally.ts';
 import type { Appended, Cursor, CursorOptions, Entry, MessageRecord, Ring, RingOptions, RingStatus } from './types.ts';
 import { Upkeep } from './upkeep.ts';
+import { Writes } from './writes.ts';
 
 /** What recovery hands over. */
 export interface RecoveredRing {
@@ -28,6 +29,8 @@ export interface RecoveredRing {
   readonly seen: Seen;
   readonly tally: Tally;
   readonly positions: Map<number, Position>;
+  /** As the meter of writes was saved. */
+  readonly writes: Uint8Array | null;
   readonly checkpointer: Checkpointer;
   readonly damage: DamageAccount;
   readonly epoch: Epoch;
@@ -52,6 +55,7 @@ export class DiskRing implements Ring {
   readonly #space: Space;
   readonly #upkeep: Upkeep;
   readonly #sweeper: Sweeper;
+  readonly #writes: Writes;
   readonly #startedAt: number;
   #durable: number;
   #payloadBytes = 0;
@@ -67,7 +71,14 @@ export class DiskRing implements Ring {
     this.epoch = parts.epoch;
     this.#startedAt = env.clock.now();
     this.#durable = parts.last;
-    this.#committer = this.#makeCommitter(env, options);
+    this.#writes = new Writes({
+      bytesPerDay: options.writeBytesPerDay ?? null,
+      windowOf: () => options.commitWindow,
+      total: () => this.#log.bytesWritten + this.#log.zeroesWritten + parts.checkpointer.bytesWritten,
+      ringTime: () => this.#ringTime,
+      saved: parts.writes,
+    });
+    this.#committer = this.#makeCommitter(env);
     this.#appender = this.#makeAppender();
     this.#cursors = this.#makeCursors();
     this.#space = this.#makeSpace(env, options);
@@ -180,6 +191,7 @@ export class DiskRing implements Ring {
       commits: this.#committer.commits,
       bytesWritten: log.bytesWritten + checkpointer.bytesWritten,
       zeroedBytes: log.zeroesWritten,
+      writes: this.#writes.status,
       payloadBytes: this.#payloadBytes,
       oldestAge: (oldest === undefined ? 0 : Math.max(0, this.#ringTime - oldest.born)) as Duration,
       stateBytes: state.bytes,
@@ -215,6 +227,7 @@ export class DiskRing implements Ring {
     }
     for (const { position, settledTo, ordinal } of stage.settles) position.madeDurable(settledTo, ordinal);
     this.#durable = Math.max(this.#durable, stage.last);
+    this.#writes.committed();
     this.#payloadBytes += stage.payloadBytes;
     this.#rememberTail(stage);
     this.#upkeep.madeDurable(stage, segment);
@@ -265,7 +278,7 @@ export class DiskRing implements Ring {
     }
   }
 
-  #makeCommitter(env: Env, options: RingOptions): Committer {
+  #makeCommitter(env: Env): Committer {
     const stalled = (code: string): void => {
       if (code === 'ring/full') this.#upkeep.makeRoom();
       this.#listeners.tellTried();
@@ -277,7 +290,7 @@ export class DiskRing implements Ring {
         random: env.random,
         journal: env.log,
         epoch: this.epoch,
-        window: options.commitWindow,
+        window: (lane) => this.#writes.windowOf(lane),
         allocate: (bytes) => env.disk.allocate(bytes),
         ringTime: () => this.#ringTime,
         tally: this.#parts.tally,
@@ -357,6 +370,7 @@ export class DiskRing implements Ring {
       epoch: this.epoch,
       boot,
       ringTime: () => this.#ringTime,
+      writes: this.#writes,
       tellRoom: () => this.#tellRoom(),
     });
   }

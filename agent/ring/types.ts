@@ -12,6 +12,8 @@ export interface RingOptions {
   readonly full: 'drop-oldest' | 'refuse';
   /** How long a commit may gather; 0 commits at the end of the tick. */
   readonly commitWindow: Duration;
+  /** Bytes a day of powered time: commits gather longer when more is written. Missing: no limit. */
+  readonly writeBytesPerDay?: number | null;
 }
 
 /** Where a record was born, when not here. Kept through every hop. */
@@ -171,6 +173,17 @@ export interface Cursor {
   remove(): Sequence;
 }
 
+/** What is written to the disk, zeros and checkpoints included, in powered time. */
+export interface WritesStatus {
+  readonly sinceStart: { readonly bytes: number; readonly spanMs: number };
+  /** The last day, or as much of it as was counted. */
+  readonly lately: { readonly bytes: number; readonly spanMs: number };
+  readonly budgetBytesPerDay: number | null;
+  readonly overBudget: boolean;
+  /** How long a commit of the normal lane gathers now: more than configured while the budget is exceeded. */
+  readonly commitWindowMs: number;
+}
+
 export interface RingStatus {
   readonly state: 'ok' | 'full' | 'stalled';
   /** Why it is stalled, in one line for people; null when ok. */
@@ -189,6 +202,7 @@ export interface RingStatus {
   /** Of batches, headers, padding and checkpoints since the start; zeros written ahead, once in the file's life, apart. */
   readonly bytesWritten: number;
   readonly zeroedBytes: number;
+  readonly writes: WritesStatus;
   /** Topics and bodies, keys and values. */
   readonly payloadBytes: number;
   readonly oldestAge: Duration;

@@ -13,6 +13,8 @@ import type { Segment } from './segment.ts';
 import type { Space } from './space.ts';
 import type { Stage, StagedSettle } from './stage.ts';
 import type { State } from './state.ts';
+import { writesKey } from './write-meter.ts';
+import type { Writes } from './writes.ts';
 
 const checkpointRetryMs = 2_000;
 /** Checkpoints for the sake of cursors: at most one in so long, and so many bytes each second. */
@@ -33,6 +35,7 @@ export interface UpkeepOptions {
   readonly epoch: Epoch;
   readonly boot: number;
   readonly ringTime: () => number;
+  readonly writes: Writes;
   /** Room may have come. */
   readonly tellRoom: () => void;
 }
@@ -80,9 +83,11 @@ export class Upkeep {
   /** The state as it is with a batch's last record, if a checkpoint is due at its end. */
   beforeSeal(stage: Stage): void {
     if (!this.#due()) return;
-    const { state, origins, seen, cursors } = this.#options;
+    const { state, origins, seen, cursors, writes } = this.#options;
     const copies = [...origins.all()].map((origin) => ({ ...origin }));
-    stage.state = { ...state.snapshot(), origins: copies, seen: seen.save(), nextCursorId: cursors.nextCursorId };
+    const { values, retained } = state.snapshot();
+    const kept = [...values, [writesKey, writes.saved()] as const];
+    stage.state = { values: kept, retained, origins: copies, seen: seen.save(), nextCursorId: cursors.nextCursorId };
   }
 
   madeDurable(stage: Stage, segment: Segment): void {

@@ -100,6 +100,11 @@ const ring = section('The disk ring buffer.', {
     'drop-oldest',
   ),
   commit: preset('How long a commit may gather: latency against flash wear and CPU.', value.commitWindow(), '5ms'),
+  write_budget: optional(
+    'For SD cards: when more is written in a day of powered time, commits gather longer, up to "1s" (the urgent lane never); `hypha ring` shows both.',
+    value.dayRate(),
+    '"2GB/day"',
+  ),
 });
 
 const log = section('The log.', {

@@ -74,6 +74,14 @@ export const transitLimit = () =>
     return limit;
   });
 
+/** `"2GB/day"`, in bytes. */
+export const dayRate = () =>
+  text('rate', 'bytes a day, such as "2GB/day"', (written) => {
+    const match = /^(.+?) ?\/ ?day$/.exec(written);
+    const bytes = parseSize(match?.[1] ?? '');
+    return bytes === null || bytes < 1024 ** 2 ? null : bytes;
+  });
+
 /** `"7d"`, `"5ms"`, `"1h"`. */
 export function parseSpan(written: string): Duration | null {
   const match = /^(\d+(?:\.\d+)?) ?(ms|s|min|m|h|d|w)$/.exec(written);

@@ -1,6 +1,7 @@
 import { ask } from '../client.ts';
 import { duration, print, printJson, readerName, size, table } from '../output.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
+import { cardOf, type Wrote, writesText } from './wear.ts';
 
 /** What a running agent shows. The answers' shapes are agent/api/views.ts. */
 
@@ -114,7 +115,7 @@ export async function links(options: CommonOptions): Promise<void> {
   print(table(head, rows, { cut: [1, 0], wide: options.wide, under }));
 }
 
-interface RingStatus {
+interface RingStatus extends Wrote {
   readonly state: string;
   readonly why: string | null;
   readonly sizeBytes: number;
@@ -133,7 +134,8 @@ interface Line {
   readonly pending: number;
 }
 
-export async function ring(options: CommonOptions): Promise<void> {
+export async function ring(options: CommonOptions & { readonly card?: string }): Promise<void> {
+  const card = cardOf(options.card ?? '32GB/consumer');
   const found = await get<RingStatus>(options, 'ring');
   if (options.json) return printJson(found);
   const why = found.why === null ? '' : ` (${found.why})`;
@@ -141,6 +143,7 @@ export async function ring(options: CommonOptions): Promise<void> {
     `${found.state}${why}: ${size(found.usedBytes)} used of ${size(found.sizeBytes)}, oldest ${duration(found.oldestAge)}`,
   );
   if (found.damagedRecords > 0) print(`${found.damagedRecords} damaged records set aside`);
+  print(writesText(found, card));
   if (found.account.lines.length === 0) return print('No reader: neither a link nor a persistent session.');
   const rows = found.account.lines.map((line) => [
     readerName(line.cursor),
