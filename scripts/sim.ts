@@ -22,6 +22,7 @@ const sums: Record<Weather, Sum> = {
   drops: { histories: 0, lost: 0 },
   decay: { histories: 0, lost: 0 },
   images: { histories: 0, lost: 0 },
+  'far-images': { histories: 0, lost: 0 },
 };
 let acknowledged = 0;
 let boots = 0;
@@ -37,11 +38,11 @@ for (let seed = from; seed < from + seeds; seed++) {
   process.stdout.write(`npm run sim -- --seeds 1 --from ${seed}\n${lines.join('')}`);
 }
 const seconds = ((performance.now() - began) / 1000).toFixed(1);
-const { drops, decay, images } = sums;
+const { drops, decay, images, 'far-images': farImages } = sums;
 process.stdout.write(
   `${drops.histories} with a ring that drops: ${drops.lost} records dropped and told; ` +
     `${decay.histories} with bits that turn over: ${decay.lost} damaged and told; ` +
-    `${images.histories} with an older image restored\n` +
+    `${images.histories} with an older image restored at the sender, ${farImages.histories} at the receiver: ${farImages.lost} lost and told\n` +
     `${seeds - failed.length} of ${seeds} histories healed and whole; ${acknowledged} readings acknowledged, ${boots} boots, ` +
     `healed after at most ${(slowestMs / 1000).toFixed(1)} s of simulated time; ${seconds} s\n`,
 );

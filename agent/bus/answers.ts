@@ -1,7 +1,7 @@
 import type { Epoch, Instant } from '#kernel';
 import { after, milliseconds, never } from '#kernel';
 import type { Ack, Course, Hello } from './frame.ts';
-import { ackLayout, frameOf, noToken, resetLayout, welcomeLayout } from './frame.ts';
+import { ackLayout, frameOf, noToken, resetLayout, restoredFlag, welcomeLayout } from './frame.ts';
 import type { StreamMemory } from './memory.ts';
 import type { Session } from './session.ts';
 import { heldOf } from './session.ts';
@@ -9,6 +9,12 @@ import { heldOf } from './session.ts';
 /** Answers that the overlay has not done with yet. What is due beyond waits, and only the newest of its kind. */
 export const answersOutLimit = 3;
 const retryAfter = milliseconds(200);
+
+/** A hello, and whether its ring comes from a backup. */
+export interface Greeting {
+  readonly hello: Hello;
+  readonly restored: boolean;
+}
 
 /** What the receiving end can say now. */
 export interface Standing {
@@ -23,7 +29,7 @@ export class Answers {
   readonly #life: Epoch;
   readonly #send: (payload: Uint8Array) => void;
   /** A hello that waits for a welcome. */
-  greeting: Hello | null = null;
+  greeting: Greeting | null = null;
   /** A token that nobody knows here. */
   stray: string | null = null;
   ackDue = false;
@@ -54,7 +60,7 @@ export class Answers {
     this.retryAt = after(now, retryAfter);
   }
 
-  welcome(session: Session, { place, refused }: StreamMemory): void {
+  welcome(session: Session, { place, refused }: StreamMemory, restored: boolean): void {
     this.greeting = null;
     const value = {
       nonce: session.nonce,
@@ -65,7 +71,7 @@ export class Answers {
       placeOrdinal: place.ordinal,
       refused,
     };
-    this.#give(frameOf('welcome', this.#back, welcomeLayout, value));
+    this.#give(frameOf('welcome', this.#back, welcomeLayout, value, restored ? restoredFlag : 0));
   }
 
   /** What is due and may go, but for a welcome. */

@@ -1,11 +1,11 @@
 import type { Instant } from '#kernel';
 import { seconds } from '#kernel';
 import type { Course } from './frame.ts';
-import { helloFrame, noToken } from './frame.ts';
+import { helloFrame, noToken, restoredFlag } from './frame.ts';
 import type { OutboundOptions } from './outbound-events.ts';
 import type { Outbox } from './outbox.ts';
 import type { Patience } from './patience.ts';
-import type { Position } from './position.ts';
+import type { Settled } from './settled.ts';
 
 export const longestWait = seconds(30);
 
@@ -28,15 +28,15 @@ export class Asking {
   }
 
   /** Asks for a session; `again` with the same nonce, so that a late answer to the one before counts. */
-  greet(again: boolean, place: Position, now: Instant): void {
+  greet(again: boolean, settled: Settled, now: Instant): void {
     if (!again) this.#nonce = this.#options.nonce();
-    this.#hello(this.#nonce, noToken, place, now);
+    this.#hello(this.#nonce, noToken, settled, now);
   }
 
   /** Asks the far end what it has of the present session. */
-  ask(token: string, place: Position, now: Instant): void {
+  ask(token: string, settled: Settled, now: Instant): void {
     this.#question = this.#options.nonce();
-    this.#hello(this.#question, token, place, now);
+    this.#hello(this.#question, token, settled, now);
   }
 
   isWelcome(nonce: string): boolean {
@@ -67,9 +67,12 @@ export class Asking {
     this.#abort();
   }
 
-  #hello(nonce: string, token: string, place: Position, now: Instant): void {
+  #hello(nonce: string, token: string, { place, met }: Settled, now: Instant): void {
     this.#abort();
-    this.#underWay = this.#outbox.send(helloFrame(this.#course, nonce, token, this.#options.life, place));
+    const { lives } = this.#options;
+    const flags = lives.restoredSince(met.ours) ? restoredFlag : 0;
+    const frame = helloFrame(this.#course, nonce, token, lives.present.epoch, place, flags);
+    this.#underWay = this.#outbox.send(frame);
     this.#patience.wait(now, longestWait);
   }
 

@@ -4,6 +4,7 @@ import type { Env, PublicKey, Sequence } from '#kernel';
 import { assert } from '#kernel';
 import type { AnnouncedMessage, Overlay, ReceivedMessage } from '#overlay';
 import type { Lane, Ring } from '#ring';
+import { Alarms, type RaisedAlarm } from './alarms.ts';
 import { Budget } from './budget.ts';
 import type { OpenedFrame } from './frame.ts';
 import {
@@ -14,10 +15,12 @@ import {
   noToken,
   openFrame,
   resetLayout,
+  restoredFlag,
   welcomeLayout,
 } from './frame.ts';
 import type { InboundHouse } from './inbound-runner.ts';
 import { InboundRunner } from './inbound-runner.ts';
+import { Lives } from './lives.ts';
 import { knownStreams, memoryPrefix } from './memory.ts';
 import type { OutboundHouse } from './outbound-runner.ts';
 import { OutboundRunner } from './outbound-runner.ts';
@@ -27,6 +30,8 @@ import type { Bus, BusCounters, BusOptions, Delivered, StreamOptions } from './t
 export const frameLimitBytes = 4 * 1024 * 1024;
 /** Frames in memory over all inbound streams. */
 const budgetBytes = 16 * 1024 * 1024;
+/** Frames kept that come before this boot is durable; the others are sent again. */
+const earlyLimit = 64;
 
 export interface BusPorts {
   readonly env: Env;
@@ -53,6 +58,8 @@ class MessageBus implements Bus {
     strayed: 0,
     wentBack: 0,
     farEndWentBack: 0,
+    wentBackExpected: 0,
+    cloned: 0,
     farEndRestarted: 0,
   };
   readonly #ports: BusPorts;
@@ -64,20 +71,39 @@ class MessageBus implements Bus {
   #arrived: (readonly Delivered[])[] = [];
   #listeners: (() => void)[] = [];
   #started = false;
+  /** Where the present life stands in the ring; null: nowhere yet. */
+  #registered: Sequence | null = null;
+  /** It is durable. */
+  #alive = false;
+  /** Frames that came before. */
+  #early: ReceivedMessage[] = [];
+  readonly #lives: Lives;
+  readonly #alarms: Alarms;
 
   constructor(ports: BusPorts, options: BusOptions) {
     this.#ports = ports;
     this.#options = options;
     const report = options.event ?? (() => {});
-    const shared = { ...ports, topic: this.topic, token: () => this.#token(), report };
-    this.#outboundHouse = { ...shared, count: (what, stream) => this.#countFarEnd(what, stream) };
+    this.#lives = new Lives(ports.ring, ports.overlay.publicKey, options.restored === true);
+    this.#alarms = new Alarms(ports.env, this.counters, report);
+    const shared = {
+      ...ports,
+      topic: this.topic,
+      token: () => this.#token(),
+      report,
+      lives: this.#lives,
+      alarm: (alarm: RaisedAlarm) => this.#alarms.raise(alarm),
+    };
+    this.#outboundHouse = { ...shared, count: (_, stream) => this.#farEndRestarted(stream) };
     this.#inboundHouse = {
       ...shared,
       budget: new Budget(budgetBytes),
       accepts: options.accepts,
       deliver: (records) => this.#arrived.push(records),
       gap: (from, lane, { count, reason }) => options.gap(from, lane, count, reason),
-      count: (what, from) => this.#countInbound(what, from),
+      count: (what) => {
+        this.counters[what]++;
+      },
     };
   }
 
@@ -90,11 +116,13 @@ class MessageBus implements Bus {
       ring.onRoom(() => this.#room()),
       overlay.onRoute((to, reachable) => this.#route(to, reachable)),
     ];
-    for (const runner of this.#outbound.values()) runner.start();
+    this.#register();
   }
 
   stop(): void {
     this.#started = false;
+    this.#alive = false;
+    this.#early = [];
     for (const remove of this.#listeners) remove();
     this.#listeners = [];
     for (const runner of this.#outbound.values()) runner.stop();
@@ -108,7 +136,7 @@ class MessageBus implements Bus {
     assert(!this.#outbound.has(key), `a second stream ${key}`);
     const runner = new OutboundRunner(this.#outboundHouse, stream);
     this.#outbound.set(key, runner);
-    if (this.#started) runner.start();
+    if (this.#alive) runner.start();
   }
 
   close(to: PublicKey, lane: Lane): void {
@@ -126,7 +154,8 @@ class MessageBus implements Bus {
 
   receive(message: ReceivedMessage): boolean {
     if (!this.#owns(message.topic)) return false;
-    if (this.#started) this.#open(message);
+    if (this.#alive) this.#open(message);
+    else if (this.#started && this.#early.length < earlyLimit) this.#early.push(message);
     return true;
   }
 
@@ -136,6 +165,10 @@ class MessageBus implements Bus {
 
   streams(): ReturnType<Bus['streams']> {
     return [...this.#outbound.values()].map((runner) => runner.status());
+  }
+
+  alarms(): ReturnType<Bus['alarms']> {
+    return this.#alarms.list();
   }
 
   inbound(): ReturnType<Bus['inbound']> {
@@ -161,9 +194,12 @@ class MessageBus implements Bus {
   #dispatch(frame: OpenedFrame, bytes: number): void {
     const { from, lane } = frame.course;
     const stream = this.#outbound.get(keyOf(from, lane));
+    const restored = (frame.flags & restoredFlag) !== 0;
     switch (frame.kind) {
       case 'hello':
-        this.#decoded(frame, helloLayout, (hello) => this.#inboundOf(from, lane).feed({ kind: 'hello', frame: hello }));
+        this.#decoded(frame, helloLayout, (hello) =>
+          this.#inboundOf(from, lane).feed({ kind: 'hello', frame: hello, restored }),
+        );
         break;
       case 'batch':
         this.#decoded(frame, batchLayout, (batch) =>
@@ -171,7 +207,9 @@ class MessageBus implements Bus {
         );
         break;
       case 'welcome':
-        this.#decoded(frame, welcomeLayout, (welcome) => this.#answer(stream, { kind: 'welcome', frame: welcome }));
+        this.#decoded(frame, welcomeLayout, (welcome) =>
+          this.#answer(stream, { kind: 'welcome', frame: welcome, restored }),
+        );
         break;
       case 'ack':
         this.#decoded(frame, ackLayout, (ack) => this.#answer(stream, { kind: 'ack', frame: ack }));
@@ -203,7 +241,25 @@ class MessageBus implements Bus {
     return runner;
   }
 
+  /**
+   * No word of this life goes out before it is durable that there is one: two boots with one number would be taken for
+   * an older image, or a clone.
+   */
+  #register(): void {
+    const appended = this.#ports.ring.append([this.#lives.change()]);
+    if (appended.ok) this.#registered = appended.last;
+  }
+
+  #begin(): void {
+    this.#alive = true;
+    for (const runner of this.#outbound.values()) runner.start();
+    const early = this.#early;
+    this.#early = [];
+    for (const message of early) this.#open(message);
+  }
+
   #durable(upTo: Sequence): void {
+    if (!this.#alive && this.#registered !== null && upTo >= this.#registered) this.#begin();
     for (const runner of this.#inbound.values()) runner.feed({ kind: 'durable', upTo });
     this.#deliver();
     for (const runner of this.#outbound.values()) runner.durable();
@@ -219,6 +275,7 @@ class MessageBus implements Bus {
   }
 
   #room(): void {
+    if (this.#registered === null) this.#register();
     for (const runner of this.#inbound.values()) runner.feed({ kind: 'room' });
   }
 
@@ -228,19 +285,9 @@ class MessageBus implements Bus {
     }
   }
 
-  #countFarEnd(what: 'far-end-went-back' | 'far-end-restarted', { to, lane }: StreamOptions): void {
-    if (what === 'far-end-went-back') this.counters.farEndWentBack++;
-    else this.counters.farEndRestarted++;
-    const { log } = this.#ports.env;
-    if (what === 'far-end-went-back') log.error('far-end-went-back', { to, lane });
-    else log.debug('far-end-restarted', () => ({ to, lane }));
-  }
-
-  #countInbound(what: 'malformed' | 'shed' | 'strayed' | 'went-back', from: PublicKey): void {
-    if (what === 'went-back') {
-      this.counters.wentBack++;
-      this.#ports.env.log.error('ring-went-back', { from });
-    } else this.counters[what]++;
+  #farEndRestarted({ to, lane }: StreamOptions): void {
+    this.counters.farEndRestarted++;
+    this.#ports.env.log.debug('far-end-restarted', () => ({ to, lane }));
   }
 
   #token(): string {

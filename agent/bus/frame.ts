@@ -26,6 +26,9 @@ export const busTopic = 'hypha/bus/1';
 export const frameKinds = { hello: 1, welcome: 2, batch: 3, ack: 4, reset: 5 } as const;
 export type FrameKind = keyof typeof frameKinds;
 
+/** In a hello or welcome: the ring there comes from a backup, and they have not met since. */
+export const restoredFlag = 1;
+
 /** No session, no question. */
 export const noToken = '0'.repeat(16);
 
@@ -34,7 +37,7 @@ export const headLayout = layout('bus.head', {
   version: constant(u8, busVersion),
   kind: within(u8, 1, 5),
   lane: within(u8, 0, 2),
-  /** Zero; ignored on receipt. */
+  /** Bit 0 in hello and welcome: the ring there comes from a backup, and they have not met since. Else zero, and ignored. */
   flags: u8,
   from: hex<PublicKey>(32),
   to: hex<PublicKey>(32),
@@ -105,6 +108,8 @@ export interface Course {
 export interface OpenedFrame {
   readonly kind: FrameKind;
   readonly course: Course;
+  /** See `restoredFlag`. */
+  readonly flags: number;
   readonly body: Uint8Array;
 }
 
@@ -116,21 +121,36 @@ export function openFrame(bytes: Uint8Array): OpenedFrame | null {
   if (isRefusal(head)) return null;
   const kind = kindNames[head.kind];
   if (kind === undefined) return null;
-  return { kind, course: { from: head.from, to: head.to, lane: head.lane as Lane }, body: head.body };
+  const { from, to, lane, flags, body } = head;
+  return { kind, course: { from, to, lane: lane as Lane }, flags, body };
 }
 
 /** One whole frame. */
-export function frameOf<T extends object>(kind: FrameKind, course: Course, table: Layout<T>, value: T): Uint8Array {
+export function frameOf<T extends object>(
+  kind: FrameKind,
+  course: Course,
+  table: Layout<T>,
+  value: T,
+  flags = 0,
+): Uint8Array {
   const bytes = Buffer.allocUnsafe(headBytes + table.size(value));
-  writeHead(bytes, kind, course);
+  writeHead(bytes, kind, course, flags);
   table.encodeInto(value, bytes, headBytes);
   return bytes;
 }
 
 /** `place`: settled at the sender. */
-export function helloFrame(course: Course, nonce: string, token: string, life: Epoch, place: Position): Uint8Array {
+export function helloFrame(
+  course: Course,
+  nonce: string,
+  token: string,
+  life: Epoch,
+  place: Position,
+  flags = 0,
+): Uint8Array {
   const { epoch: placeEpoch, sequence: placeSequence, ordinal: placeOrdinal } = place;
-  return frameOf('hello', course, helloLayout, { nonce, token, life, placeEpoch, placeSequence, placeOrdinal });
+  const value = { nonce, token, life, placeEpoch, placeSequence, placeOrdinal };
+  return frameOf('hello', course, helloLayout, value, flags);
 }
 
 export const headBytes = 68;
@@ -146,9 +166,9 @@ export function writeBatchHead(into: Uint8Array, course: Course, batch: Omit<Bat
   assert(end === batchHeadBytes, `a batch head of ${end} bytes`);
 }
 
-function writeHead(into: Uint8Array, kind: FrameKind, course: Course): void {
+function writeHead(into: Uint8Array, kind: FrameKind, course: Course, flags = 0): void {
   const { from, to, lane } = course;
-  const head = { kind: frameKinds[kind], lane, flags: 0, from, to, body: nothing };
+  const head = { kind: frameKinds[kind], lane, flags, from, to, body: nothing };
   const end = headLayout.encodeInto(head, into, 0);
   assert(end === headBytes, `a head of ${end} bytes`);
 }

@@ -1,8 +1,10 @@
 import type { Epoch, PublicKey, Sequence } from '#kernel';
 import type { Appended, Entry, Lane } from '#ring';
+import type { Alarm } from './alarms.ts';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
 import type { Batch, Hello } from './frame.ts';
+import type { Lives } from './lives.ts';
 import type { StreamMemory } from './memory.ts';
 import type { BusEvent, Delivered } from './types.ts';
 
@@ -10,8 +12,7 @@ export interface InboundOptions {
   readonly self: PublicKey;
   readonly from: PublicKey;
   readonly lane: Lane;
-  /** The present epoch of the ring here. */
-  readonly life: Epoch;
+  readonly lives: Pick<Lives, 'present' | 'restoredSince'>;
   readonly memory: StreamMemory;
   readonly budget: Budget;
   readonly accepts: (topic: string) => boolean;
@@ -22,7 +23,8 @@ export interface InboundOptions {
 }
 
 export type InboundEvent =
-  | { readonly kind: 'hello'; readonly frame: Hello }
+  /** `restored`: the sender's ring comes from a backup. */
+  | { readonly kind: 'hello'; readonly frame: Hello; readonly restored?: boolean }
   | { readonly kind: 'batch'; readonly frame: Batch; readonly bytes: number }
   | { readonly kind: 'durable'; readonly upTo: Sequence }
   | { readonly kind: 'room' }
@@ -30,11 +32,12 @@ export type InboundEvent =
   | { readonly kind: 'sent'; readonly taken: boolean }
   | { readonly kind: 'timer' };
 
-export type InboundCount = 'malformed' | 'shed' | 'strayed' | 'went-back';
+export type InboundCount = 'malformed' | 'shed' | 'strayed';
 
 export type InboundEffect =
   | { readonly kind: 'send'; readonly payload: Uint8Array }
   | { readonly kind: 'deliver'; readonly records: readonly Delivered[] }
   | { readonly kind: 'gap'; readonly loss: Loss }
   | { readonly kind: 'count'; readonly what: InboundCount }
+  | { readonly kind: 'alarm'; readonly alarm: Alarm }
   | { readonly kind: 'report'; readonly event: BusEvent };

@@ -2,10 +2,12 @@ import type { Env, PublicKey } from '#kernel';
 import { unreachable } from '#kernel';
 import type { Overlay } from '#overlay';
 import type { Lane, Ring } from '#ring';
+import type { RaisedAlarm } from './alarms.ts';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
 import { Inbound } from './inbound.ts';
 import type { InboundCount, InboundEffect, InboundEvent } from './inbound-events.ts';
+import type { Lives } from './lives.ts';
 import { StreamMemory } from './memory.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
@@ -21,7 +23,9 @@ export interface InboundHouse {
   readonly accepts: (from: PublicKey, topic: string) => boolean;
   readonly deliver: (records: readonly Delivered[]) => void;
   readonly gap: (from: PublicKey, lane: Lane, loss: Loss) => void;
-  readonly count: (what: InboundCount, from: PublicKey) => void;
+  readonly lives: Lives;
+  readonly count: (what: InboundCount) => void;
+  readonly alarm: (alarm: RaisedAlarm) => void;
   readonly report: (event: BusEvent) => void;
 }
 
@@ -49,7 +53,7 @@ export class InboundRunner {
       self: overlay.publicKey,
       from,
       lane,
-      life: ring.epoch,
+      lives: house.lives,
       memory,
       budget,
       accepts: (topic) => house.accepts(from, topic),
@@ -98,7 +102,10 @@ export class InboundRunner {
         this.#house.gap(this.from, this.lane, effect.loss);
         break;
       case 'count':
-        this.#house.count(effect.what, this.from);
+        this.#house.count(effect.what);
+        break;
+      case 'alarm':
+        this.#house.alarm({ ...effect.alarm, contact: this.from, lane: this.lane, role: 'receiving' });
         break;
       case 'report':
         this.#house.report(effect.event);

@@ -1,5 +1,9 @@
 import type { Instant, Machine, Sequence } from '#kernel';
 import { after, assert, milliseconds, never, sequence, unreachable } from '#kernel';
+import type { Met } from './acquaintance.ts';
+import { Acquaintance } from './acquaintance.ts';
+import type { Alarm } from './alarms.ts';
+import type { Greeting } from './answers.ts';
 import { Answers } from './answers.ts';
 import type { Arrival, Loss } from './arrival.ts';
 import { deliveredOf, sortOut } from './arrival.ts';
@@ -39,10 +43,15 @@ interface Pending {
 export class Inbound implements Machine<InboundEvent, InboundEffect> {
   readonly #options: InboundOptions;
   readonly #answers: Answers;
+  readonly #acquaintance: Acquaintance;
+  /** Told once in a life: this ring went back. */
+  #toldOurs = false;
   #memory: StreamMemory;
   #session: Session | null = null;
   #pending: Pending[] = [];
   #durableRefused: number;
+  /** When this life began. */
+  readonly #metBefore: Met;
   #blocked = false;
   #now: Instant = never;
   /** The ring is not asked again before: room for a record is not yet room for a batch. */
@@ -53,9 +62,13 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   constructor(options: InboundOptions) {
     this.#options = options;
     this.#memory = options.memory;
+    this.#metBefore = options.memory.met;
     this.#durableRefused = options.memory.refused;
     const back = { from: options.self, to: options.from, lane: options.lane };
-    this.#answers = new Answers(back, options.life, (payload) => this.#effects.push({ kind: 'send', payload }));
+    this.#acquaintance = new Acquaintance(options.memory.met, options.lives.present.epoch);
+    this.#answers = new Answers(back, options.lives.present.epoch, (payload) =>
+      this.#effects.push({ kind: 'send', payload }),
+    );
   }
 
   get memory(): StreamMemory {
@@ -77,7 +90,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   #handle(event: InboundEvent, now: Instant): void {
     switch (event.kind) {
       case 'hello':
-        this.#hello(event.frame);
+        this.#hello(event.frame, event.restored === true);
         break;
       case 'batch':
         this.#batch(event.frame, event.bytes);
@@ -100,13 +113,13 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     }
   }
 
-  #hello(frame: Hello): void {
+  #hello(frame: Hello, restored: boolean): void {
     const session = this.#session;
     if (session !== null && frame.token === session.token) {
       this.#answers.asked(frame.nonce);
       if (!this.#blocked) this.#room();
     } else if (frame.token !== noToken) this.#answers.stray = frame.token;
-    else this.#answers.greeting = frame;
+    else this.#answers.greeting = { hello: frame, restored };
   }
 
   #batch(frame: Batch, bytes: number): void {
@@ -124,8 +137,26 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       return;
     }
     session.ahead.set(frame.number, { frame, bytes, begun: false });
+    if (!session.proven) this.#proven(session);
     if (this.#blocked) this.#answers.ackDue = true;
     else this.#takeReady(session);
+  }
+
+  /** A batch with the session's token: whoever said this hello is alive. Does it fit what is known of it here? */
+  #proven(session: Session): void {
+    session.proven = true;
+    const { life, placeEpoch: epoch, placeSequence, placeOrdinal: ordinal } = session.hello;
+    if (!this.#memory.covers({ epoch, sequence: sequence(placeSequence), ordinal })) this.#wentBack();
+    const meeting = this.#acquaintance.meets(life);
+    this.#memory.met = this.#acquaintance.met;
+    if (meeting === 'twin') this.#alarm({ what: 'cloned', expected: false });
+    if (meeting === 'older') this.#alarm({ what: 'theirs', expected: session.restored });
+  }
+
+  #wentBack(): void {
+    if (this.#toldOurs) return;
+    this.#toldOurs = true;
+    this.#alarm({ what: 'ours', expected: this.#options.lives.restoredSince(this.#metBefore.ours) });
   }
 
   #takeReady(session: Session): void {
@@ -202,7 +233,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     const last = stored.last ?? this.#pending.at(-1)?.last ?? sequence(0);
     const { records, arrival } = stored;
     const { losses, duplicates } = arrival;
-    if (arrival.wentBack) this.#count('went-back');
+    if (arrival.wentBack) this.#wentBack();
     const refused = this.#memory.refused;
     this.#pending.push({ session, number, last, records, losses, duplicates, refused, bytes });
     if (last === 0) this.#durable(last);
@@ -277,16 +308,21 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   /** The same hello again gets the same session, so that a late copy of it ends nothing. */
-  #welcome(hello: Hello): void {
+  #welcome({ hello, restored }: Greeting): void {
     let session = this.#session;
     if (session?.nonce !== hello.nonce) {
       this.#endSession();
       this.#answers.stray = null;
       this.#blocked = false;
-      session = { token: this.#options.token(), nonce: hello.nonce, next: 0, durable: 0, ahead: new Map() };
+      const fresh = { next: 0, durable: 0, ahead: new Map(), proven: false };
+      session = { token: this.#options.token(), nonce: hello.nonce, hello, restored, ...fresh };
       this.#session = session;
     }
-    this.#answers.welcome(session, this.#memory);
+    this.#answers.welcome(session, this.#memory, this.#options.lives.restoredSince(this.#memory.met.ours));
+  }
+
+  #alarm(alarm: Alarm): void {
+    this.#effects.push({ kind: 'alarm', alarm });
   }
 
   #count(what: InboundCount): void {

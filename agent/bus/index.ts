@@ -1,3 +1,4 @@
+export type { RaisedAlarm } from './alarms.ts';
 export { createBus } from './bus.ts';
 export type {
   Bus,

@@ -2,6 +2,8 @@ import { constant, hex, isRefusal, layout, sizedBy, u8, u16, u64 } from '#codec'
 import type { Epoch, PublicKey, Sequence } from '#kernel';
 import { sequence } from '#kernel';
 import type { Lane, StateChange } from '#ring';
+import type { Met } from './acquaintance.ts';
+import { neverMet } from './acquaintance.ts';
 import type { Position } from './position.ts';
 import { noEpoch } from './position.ts';
 
@@ -22,6 +24,9 @@ const memoryLayout = layout('bus.memory', {
   refused: u64,
   lost: u64,
 });
+
+/** `bus/in/<sender>/<lane>/met` */
+const metLayout = layout('bus.memory.met', { version: constant(u8, 1), theirs: hex<Epoch>(12), ours: hex<Epoch>(12) });
 
 /** The highest sequences of the epochs before the present one, the last used last; `bus/in/<sender>/<lane>/epochs`. */
 const epochsLayout = layout('bus.memory.epochs', {
@@ -47,6 +52,8 @@ export class StreamMemory {
   readonly #from: PublicKey;
   readonly #lane: Lane;
   #epochsChanged = false;
+  #met = neverMet;
+  #metChanged = false;
 
   constructor(from: PublicKey, lane: Lane) {
     this.#from = from;
@@ -58,6 +65,8 @@ export class StreamMemory {
     const key = keyOf(this.#from, this.#lane);
     const epochs = epochsLayout.decode(state(`${key}/epochs`) ?? new Uint8Array(0));
     const kept = memoryLayout.decode(state(key) ?? new Uint8Array(0));
+    const met = metLayout.decode(state(`${key}/met`) ?? new Uint8Array(0));
+    if (!isRefusal(met)) this.#met = met;
     if (!isRefusal(epochs)) this.#loadEpochs(epochs.epochs);
     if (isRefusal(kept)) return;
     this.place = { epoch: kept.epoch, sequence: sequence(kept.sequence), ordinal: kept.ordinal };
@@ -67,6 +76,17 @@ export class StreamMemory {
     this.lost = kept.lost;
     this.#highest.delete(kept.epoch);
     if (kept.epoch !== noEpoch) this.#highest.set(kept.epoch, this.place.sequence);
+  }
+
+  /** The lives in which the two ends last met. */
+  get met(): Met {
+    return this.#met;
+  }
+
+  set met(met: Met) {
+    if (met.theirs === this.#met.theirs && met.ours === this.#met.ours) return;
+    this.#met = met;
+    this.#metChanged = true;
   }
 
   /** The highest sequence of this epoch that was taken, refused or lost; 0 if none. */
@@ -97,12 +117,14 @@ export class StreamMemory {
     const value = memoryLayout.encode({ ...this.place, stored, duplicates, refused, lost });
     const changes: StateChange[] = [{ kind: 'state', key, value }];
     if (this.#epochsChanged) changes.push({ kind: 'state', key: `${key}/epochs`, value: this.#saveEpochs() });
+    if (this.#metChanged) changes.push({ kind: 'state', key: `${key}/met`, value: metLayout.encode(this.#met) });
     return changes;
   }
 
   /** The changes have been appended. */
   saved(): void {
     this.#epochsChanged = false;
+    this.#metChanged = false;
   }
 
   /** A copy to work on, taken over by `become` once its changes have been appended. */
@@ -119,6 +141,8 @@ export class StreamMemory {
     this.refused = other.refused;
     this.lost = other.lost;
     this.#epochsChanged = other.#epochsChanged;
+    this.#met = other.#met;
+    this.#metChanged = other.#metChanged;
     this.#highest.clear();
     for (const [epoch, highest] of other.#highest) this.#highest.set(epoch, highest);
   }

@@ -1,14 +1,15 @@
-import type { Epoch, PublicKey, Sequence } from '#kernel';
+import type { PublicKey, Sequence } from '#kernel';
 import type { GapRecord, Lane, MessageRecord } from '#ring';
+import type { Alarm } from './alarms.ts';
 import type { Ack, Reset, Welcome } from './frame.ts';
+import type { Lives } from './lives.ts';
 import type { BusEvent, OutgoingRule } from './types.ts';
 
 export interface OutboundOptions {
   readonly self: PublicKey;
   readonly to: PublicKey;
   readonly lane: Lane;
-  /** The present epoch of the ring here. */
-  readonly life: Epoch;
+  readonly lives: Pick<Lives, 'present' | 'restoredSince' | 'mayBeOurs'>;
   readonly rule: (record: MessageRecord) => OutgoingRule | null;
   /** The cursor's value. */
   readonly value: Uint8Array | null;
@@ -25,7 +26,8 @@ export type OutboundEvent =
   | { readonly kind: 'readable' }
   /** The answer to a `read`; `more` as the cursor says now. */
   | { readonly kind: 'items'; readonly items: readonly (MessageRecord | GapRecord)[]; readonly more: boolean }
-  | { readonly kind: 'welcome'; readonly frame: Welcome }
+  /** `restored`: the far ring comes from a backup. */
+  | { readonly kind: 'welcome'; readonly frame: Welcome; readonly restored?: boolean }
   | { readonly kind: 'ack'; readonly frame: Ack }
   | { readonly kind: 'reset'; readonly frame: Reset }
   /** What became of message `id`; `refused`: the overlay had no room for it. */
@@ -41,5 +43,6 @@ export type OutboundEffect =
   /** To be followed by a `readable` if there is something to read. */
   | { readonly kind: 'rewind' }
   | { readonly kind: 'settle'; readonly to: Sequence; readonly refused: number; readonly value: Uint8Array }
-  | { readonly kind: 'count'; readonly what: 'far-end-went-back' | 'far-end-restarted' }
+  | { readonly kind: 'count'; readonly what: 'far-end-restarted' }
+  | { readonly kind: 'alarm'; readonly alarm: Alarm }
   | { readonly kind: 'report'; readonly event: BusEvent };

@@ -1,12 +1,17 @@
 import type { Env } from '#kernel';
 import { messageOf, since, unreachable } from '#kernel';
 import type { MessageId, Overlay } from '#overlay';
-import type { Cursor, Ring } from '#ring';
+import type { Cursor, GapRecord, MessageRecord, Ring } from '#ring';
+import type { RaisedAlarm } from './alarms.ts';
+import type { Lives } from './lives.ts';
 import { Outbound } from './outbound.ts';
 import type { OutboundEffect, OutboundEvent } from './outbound-events.ts';
+import { hopLimit } from './packer.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
 import type { BusEvent, StreamOptions, StreamStatus } from './types.ts';
+
+type Items = readonly (MessageRecord | GapRecord)[];
 
 export interface OutboundHouse {
   readonly env: Env;
@@ -14,7 +19,9 @@ export interface OutboundHouse {
   readonly ring: Ring;
   readonly topic: Uint8Array;
   readonly token: () => string;
-  readonly count: (what: 'far-end-went-back' | 'far-end-restarted', stream: StreamOptions) => void;
+  readonly lives: Lives;
+  readonly count: (what: 'far-end-restarted', stream: StreamOptions) => void;
+  readonly alarm: (alarm: RaisedAlarm) => void;
   readonly report: (event: BusEvent) => void;
 }
 
@@ -34,12 +41,12 @@ export class OutboundRunner {
     this.stream = stream;
     this.#house = house;
     this.#cursor = stream.cursor;
-    const { env, overlay, ring, token } = house;
+    const { env, overlay, token } = house;
     this.#machine = new Outbound({
       self: overlay.publicKey,
       to: stream.to,
       lane: stream.lane,
-      life: ring.epoch,
+      lives: house.lives,
       rule: stream.rule,
       value: stream.cursor.value,
       nonce: token,
@@ -115,6 +122,11 @@ export class OutboundRunner {
       case 'count':
         this.#house.count(effect.what, this.stream);
         break;
+      case 'alarm': {
+        const { to: contact, lane } = this.stream;
+        this.#house.alarm({ ...effect.alarm, contact, lane, role: 'sending' });
+        break;
+      }
       case 'report':
         this.#house.report(effect.event);
         break;
@@ -143,9 +155,23 @@ export class OutboundRunner {
     if (sent !== undefined) this.#house.overlay.abort(sent);
   }
 
+  /** What was born here under another key goes out as born there: so the far end knows it if it came before. */
+  #attributed(items: Items): Items {
+    const { lives } = this.#house;
+    if (!lives.renamed) return items;
+    const self = lives.present.key;
+    return items.map((item) => {
+      if (item.kind === 'gap' || item.provenance !== null) return item;
+      const { epoch, sequence } = item;
+      const origin = lives.keyOf(epoch);
+      if (origin === self) return item;
+      return { ...item, provenance: { origin, epoch, sequence, via: self, hopsLeft: hopLimit } };
+    });
+  }
+
   #read(maxRecords: number, maxBytes: number): void {
     this.#cursor.read(maxRecords, maxBytes).then(
-      (items) => this.feed({ kind: 'items', items, more: this.#cursor.readable }),
+      (items) => this.feed({ kind: 'items', items: this.#attributed(items), more: this.#cursor.readable }),
       (error: unknown) => {
         if (!this.#stopped) this.#house.env.log.warn('stream-read-refused', { why: messageOf(error) });
         this.feed({ kind: 'items', items: [], more: true });

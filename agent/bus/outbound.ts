@@ -1,6 +1,8 @@
 import type { Instant, Machine } from '#kernel';
-import { after, milliseconds, minutes, never, unreachable } from '#kernel';
+import { after, milliseconds, minutes, never, sequence, unreachable } from '#kernel';
 import type { GapRecord, MessageRecord } from '#ring';
+import { Acquaintance } from './acquaintance.ts';
+import type { Alarm } from './alarms.ts';
 import { Asking, longestWait } from './asking.ts';
 import type { Ack, Reset, Welcome } from './frame.ts';
 import { noToken } from './frame.ts';
@@ -41,6 +43,9 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   readonly #patience: Patience;
   readonly #settlement: Settlement;
   readonly #asking: Asking;
+  readonly #acquaintance: Acquaintance;
+  /** Told once in a life: this ring went back. */
+  #toldOurs = false;
   readonly #reading = new Reading();
   #state: State = 'closed';
   #shipment: Shipment | null = null;
@@ -58,6 +63,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#options = options;
     const course = { from: options.self, to: options.to, lane: options.lane };
     this.#settlement = new Settlement(options.value);
+    this.#acquaintance = new Acquaintance(this.#settlement.settled.met, options.lives.present.epoch);
     this.#patience = new Patience(options.fraction);
     this.#asking = new Asking(options, course, this.#outbox, this.#patience);
     this.#parts = {
@@ -113,7 +119,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
         this.#items(event.items, event.more, now);
         break;
       case 'welcome':
-        this.#welcome(event.frame, now);
+        this.#welcome(event.frame, event.restored === true, now);
         break;
       case 'ack':
         this.#ack(event.frame, now);
@@ -162,25 +168,45 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #greet(now: Instant): void {
     const again = this.#state === 'greeting';
     this.#state = 'greeting';
-    this.#asking.greet(again, this.#settlement.settled.place, now);
+    this.#asking.greet(again, this.#settlement.settled, now);
   }
 
   #ask(now: Instant): void {
-    this.#asking.ask(this.#token, this.#settlement.settled.place, now);
+    this.#asking.ask(this.#token, this.#settlement.settled, now);
   }
 
-  #welcome(frame: Welcome, now: Instant): void {
+  #welcome(frame: Welcome, restored: boolean, now: Instant): void {
     if (this.#state !== 'greeting' || !this.#asking.isWelcome(frame.nonce)) return;
     this.#asking.settled();
     this.#state = 'open';
     this.#token = frame.token;
     this.#patience.rest();
     const { settled } = this.#settlement;
-    if (wentBack(frame, settled)) this.#outbox.push({ kind: 'count', what: 'far-end-went-back' });
+    this.#compare(frame, restored);
     this.#settlement.welcomed(frame.refused);
     this.#recap = Recap.of(frame, settled.place, this.#options.rule);
     if (this.#recap === null) this.#pack();
     this.lastAckAt = now;
+  }
+
+  /** Do the histories of the two ends fit? The welcome answers this very hello: whoever sent it is alive. */
+  #compare(frame: Welcome, restored: boolean): void {
+    const { lives } = this.#options;
+    const { settled } = this.#settlement;
+    const { placeEpoch: epoch, placeSequence, placeOrdinal: ordinal } = frame;
+    const meeting = this.#acquaintance.meets(frame.life);
+    if (meeting === 'twin') this.#alarm({ what: 'cloned', expected: false });
+    if (meeting === 'older' || wentBack(frame, settled)) this.#alarm({ what: 'theirs', expected: restored });
+    const isOurs = lives.mayBeOurs({ epoch, sequence: sequence(placeSequence), ordinal });
+    if (!isOurs && !this.#toldOurs) {
+      this.#toldOurs = true;
+      this.#alarm({ what: 'ours', expected: lives.restoredSince(settled.met.ours) });
+    }
+    this.#settlement.meets(this.#acquaintance.met);
+  }
+
+  #alarm(alarm: Alarm): void {
+    this.#outbox.push({ kind: 'alarm', alarm });
   }
 
   #pack(): void {

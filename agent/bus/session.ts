@@ -1,4 +1,4 @@
-import type { Batch } from './frame.ts';
+import type { Batch, Hello } from './frame.ts';
 
 /** Batches that may be ahead of the next one: the width of an ack's `held`. */
 export const windowLimit = 32;
@@ -15,6 +15,10 @@ export interface Ahead {
 export interface Session {
   readonly token: string;
   readonly nonce: string;
+  /** What the hello said; `proven` by the first batch. */
+  readonly hello: Hello;
+  readonly restored: boolean;
+  proven: boolean;
   /** The next batch to be sorted out. */
   next: number;
   /** Batches below are durable. */

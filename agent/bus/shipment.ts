@@ -34,7 +34,7 @@ export class Shipment {
   constructor(parts: ShipmentParts, token: string) {
     this.#parts = parts;
     const { options, course, settlement } = parts;
-    this.#packer = new Packer(course, token, options.life, settlement.settled.place, options.rule);
+    this.#packer = new Packer(course, token, options.lives.present.epoch, settlement.settled.place, options.rule);
   }
 
   get records(): number {

@@ -1,6 +1,7 @@
-import type { PublicKey, Sequence } from '#kernel';
+import type { Duration, PublicKey, Sequence } from '#kernel';
 import type { AnnouncedMessage, ReceivedMessage } from '#overlay';
 import type { Cursor, DropReason, Lane, MessageRecord, Provenance } from '#ring';
+import type { RaisedAlarm } from './alarms.ts';
 
 /** What the bus tells the links of each record on its way out. */
 export interface OutgoingRule {
@@ -32,6 +33,8 @@ export interface Delivered {
 }
 
 export interface BusOptions {
+  /** This boot begins with a ring from a backup: that it knows less than it has said is no surprise. */
+  readonly restored?: boolean;
   /** May this contact publish that topic here? Asked per record; false is counted, told to the sender, and not stored. */
   readonly accepts: (from: PublicKey, topic: string) => boolean;
   /** May this node talk on the bus at all? Asked before a byte of a frame is kept. */
@@ -61,7 +64,23 @@ export type BusEvent =
       readonly count: number;
       readonly duplicates: number;
     }
-  | { readonly kind: 'drained'; readonly to: PublicKey; readonly lane: Lane };
+  | { readonly kind: 'drained'; readonly to: PublicKey; readonly lane: Lane }
+  /** One of the two rings knows less than it has said. `expected`: it says itself that a backup was restored. */
+  | {
+      readonly kind: 'went-back';
+      readonly contact: PublicKey;
+      readonly lane: Lane;
+      readonly role: 'sending' | 'receiving';
+      readonly whose: 'ours' | 'theirs';
+      readonly expected: boolean;
+    }
+  /** Two nodes with this contact's key are alive. */
+  | {
+      readonly kind: 'cloned';
+      readonly contact: PublicKey;
+      readonly lane: Lane;
+      readonly role: 'sending' | 'receiving';
+    };
 
 export interface StreamStatus {
   readonly to: PublicKey;
@@ -89,10 +108,14 @@ export interface BusCounters {
   shed: number;
   /** Batches of a session that is not, or no longer, known here. */
   strayed: number;
-  /** Streams that went on further than this ring remembers: an older image of it was restored. */
+  /** Streams by which this ring was found to know less than it has said: an older image of it was restored. */
   wentBack: number;
-  /** The same at the far end. */
+  /** The same of the far end's ring. */
   farEndWentBack: number;
+  /** Either, and its node says that a backup was restored there. */
+  wentBackExpected: number;
+  /** Two nodes with one contact's key were found alive. */
+  cloned: number;
   /** Sessions that the far end did not know any more. */
   farEndRestarted: number;
 }
@@ -109,6 +132,8 @@ export interface Bus {
   /** For the overlay's `received`. False: not on the bus's topic, somebody else's message. */
   receive(message: ReceivedMessage): boolean;
   readonly counters: Readonly<BusCounters>;
+  /** What was found wrong with the histories of contacts or of this node, since the start, the last of each kind. */
+  alarms(): readonly (RaisedAlarm & { readonly ago: Duration })[];
   /** Frames of all inbound streams in memory, not yet durable here. Bounded. */
   readonly heldBytes: number;
   streams(): readonly StreamStatus[];

@@ -8,7 +8,7 @@ import { Inbound } from '../../agent/bus/inbound.ts';
 import type { InboundEvent } from '../../agent/bus/inbound-events.ts';
 import { StreamMemory } from '../../agent/bus/memory.ts';
 import { streamStart } from '../../agent/bus/position.ts';
-import { epoch, keyA, keyB } from './samples.ts';
+import { epoch, keyA, keyB, livesOf } from './samples.ts';
 
 const nonce = '1'.repeat(16);
 const token = '2'.repeat(16);
@@ -19,7 +19,7 @@ function receiver(): (event: InboundEvent) => number[] {
     self: keyB,
     from: keyA,
     lane: 1,
-    life: epoch(1),
+    lives: livesOf(epoch(1)),
     memory: new StreamMemory(keyA, 1),
     budget: new Budget(1 << 20),
     accepts: () => true,

@@ -223,6 +223,7 @@ test('frames replayed after a restart of the receiver belong to no session and s
 test('garbage from a contact is counted and kept nowhere', async (t) => {
   const scene = await serving();
   const { chance } = scene.world;
+  await scene.run(100);
   for (let round = 0; round < 200; round++) fed(scene, 'b', 'a', chance.bytes(chance.between(0, 300)));
   t.is(scene.agent('b').life?.bus.counters.malformed, 200);
   scene.agent('a').publish(10, 1, () => 'plant/1');

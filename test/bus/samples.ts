@@ -1,13 +1,18 @@
 import fc from 'fast-check';
 import type { Epoch, PublicKey } from '#kernel';
 import { milliseconds, sequence } from '#kernel';
-import type { GapRecord, MessageRecord } from '#ring';
+import type { GapRecord, MessageRecord, RingStatus } from '#ring';
+import { Lives } from '../../agent/bus/lives.ts';
 
 export const keyA = 'a1'.repeat(32) as PublicKey;
 export const keyB = 'b2'.repeat(32) as PublicKey;
 export const keyC = 'c3'.repeat(32) as PublicKey;
 
 export const epoch = (boot: number): Epoch => (boot.toString(16).padStart(8, '0') + 'e'.repeat(16)) as Epoch;
+
+/** A ring whose first life this is. */
+export const livesOf = (present: Epoch) =>
+  new Lives({ state: () => undefined, status: { head: sequence(0) } as RingStatus, epoch: present }, keyA, false);
 
 export function reading(at: number, changes: Partial<MessageRecord> = {}): MessageRecord {
   return {
@@ -32,6 +37,7 @@ export const gapOf = (from: number, to: number, count: number, reason: GapRecord
   to: sequence(to),
   count,
   reason,
+  topics: [],
 });
 
 export const anyTopic: fc.Arbitrary<string> = fc

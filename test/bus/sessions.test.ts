@@ -4,7 +4,7 @@ import { noToken } from '../../agent/bus/frame.ts';
 import { Outbound } from '../../agent/bus/outbound.ts';
 import type { OutboundEffect, OutboundEvent } from '../../agent/bus/outbound-events.ts';
 import { streamStart } from '../../agent/bus/position.ts';
-import { epoch, keyA, keyB, reading } from './samples.ts';
+import { epoch, keyA, keyB, livesOf, reading } from './samples.ts';
 
 const nonce = '1'.repeat(16);
 const token = '2'.repeat(16);
@@ -16,7 +16,7 @@ function sender(): (event: OutboundEvent) => OutboundEffect['kind'][] {
     self: keyA,
     to: keyB,
     lane: 1,
-    life: epoch(1),
+    lives: livesOf(epoch(1)),
     rule: () => ({ prefix: '', maxQos: 2, retain: true }),
     value: null,
     nonce: () => nonce,

@@ -43,7 +43,7 @@ export interface Life {
 export class SimulatedAgent {
   plan: AgentPlan;
   disk: SimulatedDisk;
-  readonly identity: Identity;
+  identity: Identity;
   readonly events: BusEvent[] = [];
   life: Life | null = null;
   host: SimulatedHost | null = null;
@@ -85,6 +85,11 @@ export class SimulatedAgent {
   /** Another configuration, from the next boot on. */
   configure(plan: AgentPlan): void {
     this.plan = plan;
+  }
+
+  /** Another key, from the next boot on. */
+  become(identity: Identity): void {
+    this.identity = identity;
   }
 
   /** What a copy of its disk would hold now. */

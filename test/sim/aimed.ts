@@ -129,3 +129,21 @@ export const olderImage: Plot = (scene, chance) => {
     });
   });
 };
+
+/** The far agent's disk is an older image all at once: what came since is lost there, and its sender has settled it. */
+export const olderFarImage: Plot = (scene, chance) => {
+  const [near, far] = neighbours(scene, chance);
+  const { ledger, world } = scene;
+  for (let round = 0; round < 10; round++)
+    world.plan(round * 100, () => near.publish(chance.between(1, 60), 0, () => 'u/1'));
+  world.plan(chance.between(50, 500), () => {
+    const image = far.image();
+    const forget = ledger.ringImaged(far.plan.name);
+    world.plan(chance.between(100, 900), () => {
+      far.die('power');
+      far.restore(image);
+      forget();
+      revive(far);
+    });
+  });
+};

@@ -81,6 +81,23 @@ export class Ledger {
     };
   }
 
+  /**
+   * To be called when an image of a far ring's disk is made; what is returned, when that image is restored: what came
+   * there since is gone, though its senders were told that it had come.
+   */
+  ringImaged(ring: string): () => void {
+    const kept = new Set(this.#ring(ring).keys());
+    return () => {
+      for (const [place, { id }] of this.#ring(ring)) {
+        if (kept.has(place)) continue;
+        const published = this.#published[id - 1];
+        if (published !== undefined) published.forfeited = true;
+        this.#ring(ring).delete(place);
+        this.#handed.get(ring)?.delete(place);
+      }
+    };
+  }
+
   /** Readings whose publisher still waits. */
   undecided(at: string): number {
     return this.#published.filter((one) => one.at === at && !one.acknowledged && !one.orphaned).length;

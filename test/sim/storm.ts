@@ -6,6 +6,7 @@ import {
   drought,
   lastLosses,
   lateFrames,
+  olderFarImage,
   olderImage,
   type Plot,
   planPlots,
@@ -40,7 +41,8 @@ export interface StormReport {
 function weatherOf(seed: number): Weather {
   const drawn = new Chance(seed ^ 0x5eed).fraction();
   if (drawn < 0.5) return 'plain';
-  if (drawn < 0.65) return 'images';
+  if (drawn < 0.6) return 'images';
+  if (drawn < 0.68) return 'far-images';
   return drawn < 0.85 ? 'drops' : 'decay';
 }
 
@@ -148,7 +150,13 @@ function seldom({ world }: AgentScene, done: () => boolean): () => boolean {
 
 /** Whatever has happened: what is published from now on arrives, and nothing stays in memory. */
 async function proveLife(scene: AgentScene, duties: readonly Duty[], weather: Weather): Promise<void> {
-  for (const { from } of duties) scene.agent(from).publish(5, 0, () => 'u/1');
+  for (const { from } of duties) {
+    const agent = scene.agent(from);
+    // A stream notices at its own first contact that the far ring is an older one.
+    const lanes = weather === 'far-images' ? agent.plan.links.length : 1;
+    for (let lane = 0; lane < lanes; lane++)
+      agent.publish(5, lane as Lane, () => `${topicsOf[lane as Lane].charAt(0)}/1`);
+  }
   await scene.run(50);
   await scene.until(
     seldom(scene, () => duties.every((duty) => settled(scene, duty, weather))),
@@ -159,7 +167,16 @@ async function proveLife(scene: AgentScene, duties: readonly Duty[], weather: We
 
 /** What chance alone would hardly hit is aimed at in some of the histories. */
 function plotsOf(weather: Weather, tight: boolean, chance: Chance): readonly Plot[] {
-  const plots = weather === 'drops' ? [drought] : weather === 'images' ? [olderImage] : tight ? [slowReader] : [];
+  const plots =
+    weather === 'drops'
+      ? [drought]
+      : weather === 'images'
+        ? [olderImage]
+        : weather === 'far-images'
+          ? [olderFarImage]
+          : tight
+            ? [slowReader]
+            : [];
   for (const plot of [cutInSync, badCourier, lateFrames]) if (chance.hits(0.35)) plots.push(plot);
   return plots;
 }

@@ -9,9 +9,9 @@ export interface Duty {
 
 /**
  * What the storm was allowed to take away: nothing; what the near ring dropped; what the near medium damaged; what came
- * after an image of the near disk that was restored.
+ * after an image of the near disk, or of the far one, that was restored.
  */
-export type Weather = 'plain' | 'drops' | 'decay' | 'images';
+export type Weather = 'plain' | 'drops' | 'decay' | 'images' | 'far-images';
 
 /** What of HOUSE.md's promises does not hold after a storm. */
 export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string[] {
@@ -20,9 +20,11 @@ export function verdict(scene: AgentScene, duty: Duty, weather: Weather): string
   const names = scene.agents.map((agent) => agent.plan.name);
   const faults = [...ledger.faults(ring, names), ...ledger.misplaced(ring)];
   const whole = weather === 'plain' || weather === 'drops';
-  if (weather !== 'images') faults.push(...forgetful(scene));
+  // What a medium damages at the very end of the log is gone as if it had never been: that ring has gone back, too.
+  if (whole) faults.push(...forgetful(scene));
+  else if (weather !== 'decay') faults.push(...unnoticed(scene));
   if (whole) faults.push(...twice(scene, duty));
-  if (weather === 'plain' || weather === 'images') {
+  if (weather === 'plain' || weather === 'images' || weather === 'far-images') {
     const missing = ledger.missing(ring, origins);
     const first = missing[0];
     if (first !== undefined) {
@@ -46,6 +48,13 @@ const forgetful = ({ agents }: AgentScene): string[] =>
   agents
     .filter(({ wentBack }) => wentBack > 0)
     .map(({ plan, wentBack }) => `${plan.name}: says ${wentBack} times that an end of a stream has gone back`);
+
+/** A ring was replaced by an older one, perhaps before it had said anything that the older one does not know. */
+const unnoticed = ({ agents }: AgentScene): string[] => {
+  const lost = agents.some(({ life }) => life?.bus.inbound().some((stream) => stream.lost > 0) === true);
+  const noticed = agents.some(({ wentBack }) => wentBack > 0);
+  return lost && !noticed ? ['an older image was restored, and nobody has noticed'] : [];
+};
 
 interface Sums {
   matched: number;
@@ -94,6 +103,11 @@ function accountFaults(scene: AgentScene, { ring, from, origins }: Duty, weather
   if (near.pending > 0 || near.others > 0) wrong('not all is delivered');
   if (weather === 'plain' || weather === 'images') {
     if (near.full + near.damaged + far.lost > 0) wrong('something was dropped');
+    return faults;
+  }
+  if (weather === 'far-images') {
+    if (near.full + near.damaged > 0) wrong('something was dropped');
+    if (far.stored + far.lost !== near.matched) wrong('what was lost there is not counted there');
     return faults;
   }
   // What is not there was dropped here, and told there: no more, no less.
