@@ -1,6 +1,6 @@
 import type { MessageId, MessageState, OutgoingMessage, Overlay } from '#overlay';
 
-export type Frame = Pick<OutgoingMessage, 'to' | 'topic' | 'payload'> & { readonly deadlineMs: number };
+export type Frame = Pick<OutgoingMessage, 'to' | 'topic' | 'payload' | 'priority'> & { readonly deadlineMs: number };
 
 /**
  * Gives a frame to the overlay, and tells once how it ended. The answer: what to abort it by; that it has ended already;

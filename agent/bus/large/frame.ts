@@ -19,6 +19,9 @@ import type { PublicKey } from '#kernel';
  */
 export const filesTopic = 'hypha/bus/files/1';
 
+/** What is sent of files waits for everything else that goes to the same node. */
+export const bulk = 2 as const;
+
 export const filesKinds = { offer: 1, answer: 2, piece: 3, 'call-off': 4 } as const;
 export type FilesKind = keyof typeof filesKinds;
 

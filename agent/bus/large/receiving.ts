@@ -25,8 +25,8 @@ export type ReceivingEvent =
   | { readonly kind: 'not-written'; readonly index: number; readonly why: string }
   | { readonly kind: 'landed' }
   | { readonly kind: 'not-landed'; readonly why: string }
-  /** What was found on the disk does not make the root. */
-  | { readonly kind: 'spoilt' }
+  /** What was written cannot be trusted, and is gone. */
+  | { readonly kind: 'spoilt'; readonly why: string }
   | { readonly kind: 'timer' }
   | { readonly kind: 'end'; readonly outcome: 'called-off' | 'cancelled' };
 
@@ -48,6 +48,8 @@ export interface Said {
 
 export type ReceivingState = 'opening' | 'taking' | 'paused' | 'landing' | 'over';
 
+/** Leaves on their way to the disk: more than any honest sender has under way. */
+const underWayLimit = 32;
 /** An answer at least for so many leaves written … */
 const answerEvery = 8;
 /** … and at most so long after a leaf. */
@@ -101,7 +103,7 @@ export class Receiving implements Machine<ReceivingEvent, ReceivingEffect> {
         this.#nonce = event.nonce;
         return this.#answer();
       case 'opened':
-        return this.#opened(event.next, event.beyond, now);
+        return this.#opened(event.next, event.beyond);
       case 'piece':
         this.#nonce = event.nonce;
         return this.#piece(event.frame);
@@ -115,22 +117,22 @@ export class Receiving implements Machine<ReceivingEvent, ReceivingEffect> {
       case 'not-landed':
         return this.#pause(event.why, now);
       case 'spoilt':
-        return this.#spoilt();
+        return this.#spoilt(event.why, now);
       case 'timer':
-        return now >= this.#due ? this.#timer(now) : [];
+        return now >= this.#due ? this.#timer() : [];
       case 'end':
         return this.#ended(event.outcome);
     }
   }
 
-  #opened(next: number, beyond: readonly number[], now: Instant): readonly ReceivingEffect[] {
+  #opened(next: number, beyond: readonly number[]): readonly ReceivingEffect[] {
     if (this.#state !== 'opening') return [];
     this.#next = next;
     for (const index of beyond) if (index > next && index <= next + reachLeaves) this.#beyond.add(index);
-    return this.#resume(now);
+    return this.#resume();
   }
 
-  #resume(_now: Instant): readonly ReceivingEffect[] {
+  #resume(): readonly ReceivingEffect[] {
     this.#state = 'taking';
     this.#why = '';
     this.#due = never;
@@ -138,12 +140,15 @@ export class Receiving implements Machine<ReceivingEvent, ReceivingEffect> {
   }
 
   #piece({ index, proof, bytes }: Piece): readonly ReceivingEffect[] {
-    if (this.#state !== 'taking' || index >= this.#leaves || index > this.#next + reachLeaves) return [{ kind: 'shed' }];
+    if (this.#state !== 'taking' || index >= this.#leaves || index > this.#next + reachLeaves)
+      return [{ kind: 'shed' }];
     if (index < this.#next || this.#beyond.has(index) || this.#underWay.has(index)) return [{ kind: 'shed' }];
+    if (this.#underWay.size >= underWayLimit) return [{ kind: 'shed' }];
     const length = leafLength(this.#shape, index);
     const leaf = bytes.subarray(0, length);
     const hash = leafHash(leaf);
-    if (leaf.length < length || !proves(this.#shape, this.#root, { index, hash }, proof)) return this.#wrongPiece(index);
+    if (leaf.length < length || !proves(this.#shape, this.#root, { index, hash }, proof))
+      return this.#wrongPiece(index);
     this.#underWay.add(index);
     return [{ kind: 'write', index, hash, bytes: leaf }];
   }
@@ -183,18 +188,17 @@ export class Receiving implements Machine<ReceivingEvent, ReceivingEffect> {
     return first ? [{ kind: 'progress' }, ...this.#answer()] : [];
   }
 
-  /** Everything again: the proofs will show which leaf it was. */
-  #spoilt(): readonly ReceivingEffect[] {
-    this.#state = 'taking';
-    this.#why = '';
+  /** From the beginning, a while later. */
+  #spoilt(why: string, now: Instant): readonly ReceivingEffect[] {
     this.#next = 0;
     this.#beyond.clear();
-    return this.#answer();
+    this.#underWay.clear();
+    return this.#pause(why, now);
   }
 
-  #timer(now: Instant): readonly ReceivingEffect[] {
+  #timer(): readonly ReceivingEffect[] {
     this.#due = never;
-    return this.#state === 'paused' ? this.#resume(now) : this.#answer();
+    return this.#state === 'paused' ? this.#resume() : this.#answer();
   }
 
   #ended(outcome: 'called-off' | 'cancelled'): readonly ReceivingEffect[] {

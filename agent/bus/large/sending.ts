@@ -20,7 +20,7 @@ export type SendingEvent =
   /** The house has room for one piece. */
   | { readonly kind: 'turn' }
   /** `false`: the overlay gave it up, or never took it. */
-  | { readonly kind: 'sent'; readonly nonce: string; readonly index: number; readonly received: boolean }
+  | { readonly kind: 'sent'; readonly index: number; readonly received: boolean }
   | { readonly kind: 'route'; readonly reachable: boolean }
   | { readonly kind: 'timer' }
   /** Here nobody wants it any more, or its file is not what it was. */
@@ -42,7 +42,8 @@ export interface SendingOptions {
   readonly nonce: () => string;
 }
 
-const firstPatience = seconds(2);
+/** From the end of the last piece under way; its answer comes right behind it. */
+const firstPatience = seconds(5);
 const lastPatience = seconds(60);
 /** After `wait`: it says so itself when it can go on, and is asked now and then in case that was lost. */
 const waitPatience = seconds(30);
@@ -59,6 +60,8 @@ export class Sending implements Machine<SendingEvent, SendingEffect> {
   #unsent = 0;
   /** Leaves that were given up on the way. */
   #lost: number[] = [];
+  /** Leaves that the overlay has and has not told the end of, of whatever session: nothing is lost or late yet. */
+  readonly #underWay = new Set<number>();
   #patience: Duration = firstPatience;
   #due: Instant;
   #sentPieces = 0;
@@ -104,11 +107,11 @@ export class Sending implements Machine<SendingEvent, SendingEffect> {
       case 'turn':
         return this.#turn();
       case 'sent':
-        return this.#sent(event);
+        return this.#sent(event, now);
       case 'route':
-        return event.reachable ? this.#ask(now, firstPatience) : [];
+        return event.reachable && this.#state !== 'flowing' ? this.#ask(now, firstPatience) : [];
       case 'timer':
-        return now >= this.#due ? this.#ask(now, this.#longer()) : [];
+        return now >= this.#due ? this.#overdue(now) : [];
       case 'end':
         return [{ kind: 'call-off', nonce: this.#nonce }, ...this.#over(event.outcome, event.why)];
     }
@@ -167,15 +170,16 @@ export class Sending implements Machine<SendingEvent, SendingEffect> {
     if (index === null) return [];
     if (this.#lost[0] === index) this.#lost.shift();
     else this.#unsent = index + 1;
+    this.#underWay.add(index);
     this.#sentPieces++;
     return [{ kind: 'piece', nonce: this.#nonce, index }];
   }
 
   #candidate(): number | null {
-    while (this.#lost[0] !== undefined && this.#has(this.#lost[0])) this.#lost.shift();
+    while (this.#lost[0] !== undefined && this.#needsNo(this.#lost[0])) this.#lost.shift();
     if (this.#lost[0] !== undefined) return this.#lost[0];
     let index = Math.max(this.#unsent, this.#next);
-    while (this.#has(index)) index++;
+    while (this.#needsNo(index)) index++;
     return index < this.#options.leaves && index <= this.#next + reachLeaves ? index : null;
   }
 
@@ -183,8 +187,20 @@ export class Sending implements Machine<SendingEvent, SendingEffect> {
     return index < this.#next || this.#held.has(index);
   }
 
-  #sent({ nonce, index, received }: Extract<SendingEvent, { kind: 'sent' }>): readonly SendingEffect[] {
-    if (nonce === this.#nonce && !received && !this.#has(index)) this.#lost.push(index);
+  #needsNo(index: number): boolean {
+    return this.#has(index) || this.#underWay.has(index);
+  }
+
+  #sent({ index, received }: Extract<SendingEvent, { kind: 'sent' }>, now: Instant): readonly SendingEffect[] {
+    this.#underWay.delete(index);
+    if (!received && index < this.#unsent && !this.#has(index)) this.#lost.push(index);
+    if (this.#state === 'flowing') this.#due = after(now, this.#patience);
+    return [];
+  }
+
+  #overdue(now: Instant): readonly SendingEffect[] {
+    if (this.#state !== 'flowing' || this.#underWay.size === 0) return this.#ask(now, this.#longer());
+    this.#due = after(now, this.#patience);
     return [];
   }
 
