@@ -1,6 +1,6 @@
 export type { Address, Brand, Epoch, PublicKey, Sequence, Subnet } from './brand.ts';
 export { parsePublicKey, sequence } from './brand.ts';
-export { bufferOver, bytesOfHex, hexOf } from './bytes.ts';
+export { bufferOver, bytesOfHex, hexOf, release } from './bytes.ts';
 export type { Disk, DiskCode, DiskFile, DiskLock } from './disk.ts';
 export { pageBytes } from './disk.ts';
 export type { Clock, Env, Log, LogFields, Random, Timer } from './env.ts';

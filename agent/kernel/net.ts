@@ -64,8 +64,10 @@ export interface Endpoint {
 
 export interface LinkEvents {
   opened(): void;
-  /** The bytes are the receiver's to keep and not to write to. */
+  /** The bytes are the receiver's to keep (unless it says otherwise) and not to write to. */
   received(bytes: Uint8Array): void;
+  /** True: `received` keeps nothing of what it is given; the link may take the memory back when it returns. */
+  readonly keepsNothing?: boolean;
   /** The write queue has emptied after a `write` that returned false. */
   drained(): void;
   /** `cause` is null when either side closed in order. */
@@ -73,8 +75,11 @@ export interface LinkEvents {
 }
 
 export interface ByteLink {
-  /** Takes the bytes over. False: more than the high-water mark is queued; wait for `drained`. */
-  write(bytes: Uint8Array): boolean;
+  /**
+   * Takes the bytes over. False: more than the high-water mark is queued; wait for `drained`. `written` is called later, once
+   * at most, when the link does not need their memory any more; some links never call it.
+   */
+  write(bytes: Uint8Array, written?: () => void): boolean;
   /** Bytes taken over and not yet handed to the network. */
   readonly queuedBytes: number;
   /** Stops (true) or resumes (false) `received`: back-pressure towards the far side. */

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { assert, type ByteLink, type Endpoint, type LinkEvents } from '#kernel';
+import { assert, type ByteLink, type Endpoint, type LinkEvents, release } from '#kernel';
 import { fromSystemError } from './net-error.ts';
 
 /** How long a link that has sent its last byte waits for the far side to close too. */
@@ -19,7 +19,9 @@ export class SocketLink implements ByteLink {
   #events: LinkEvents | null = null;
   readonly #listeners = {
     data: (bytes: Buffer): void => {
-      if (!this.#leaving) this.#events?.received(bytes);
+      if (this.#leaving || this.#events === null) return;
+      this.#events.received(bytes);
+      if (this.#events.keepsNothing === true) release(bytes);
     },
     drain: (): void => {
       if (!this.#leaving) this.#events?.drained();
@@ -61,9 +63,9 @@ export class SocketLink implements ByteLink {
     return this.#socket.writableLength;
   }
 
-  write(bytes: Uint8Array): boolean {
+  write(bytes: Uint8Array, written?: () => void): boolean {
     if (this.#leaving || !this.#socket.writable) return false;
-    return this.#socket.write(bytes);
+    return this.#socket.write(bytes, written);
   }
 
   pause(paused: boolean): void {

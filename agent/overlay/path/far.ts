@@ -81,6 +81,12 @@ export class Far {
     this.ready.push(letter);
   }
 
+  /** The one that packets with that token belong to. */
+  sessionOf(token: number): Session | null {
+    if (this.session?.mine === token) return this.session;
+    return this.next?.mine === token ? this.next : null;
+  }
+
   /** When it wants to be looked at; messages' own deadlines aside. */
   deadline(): Instant {
     const { session } = this;

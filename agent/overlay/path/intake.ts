@@ -45,7 +45,7 @@ export class Intake {
       answer(stateCode.refused, tag);
     } else if (open === null && data.length === totalBytes) {
       const message = new Assembly(part, from.key, toAddress, now);
-      this.#complete(message, ownMemory(data), from, now, answer);
+      this.#complete(message, Uint8Array.from(data), from, now, answer);
     } else this.#gather(open, part, from, toAddress, now, answer);
   }
 
@@ -91,7 +91,7 @@ export class Intake {
       return answer(stateCode.refused, part.tag);
     }
     message.touchedAt = now;
-    const fresh = message.add(part.offset, ownMemory(part.data));
+    const fresh = message.add(part.offset, part.data);
     halfOpen.reserve(message, fresh === 0 ? -cost : fresh - part.data.length, now);
     if (message.isFull) this.#complete(message, message.join(), from, now, answer);
   }
@@ -151,7 +151,3 @@ const noId = { idBytes: new Uint8Array(8) };
 function doneOf(payload: Uint8Array): string {
   return donePacket(noId, chunkCountOf(payload.length), blake3(payload)).toString('latin1', headerBytes);
 }
-
-/** A small piece of a large packet is copied, or it would hold the whole packet in memory. */
-const ownMemory = (data: Buffer): Uint8Array =>
-  data.length * 2 < data.buffer.byteLength ? Uint8Array.from(data) : data;

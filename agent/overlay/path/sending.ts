@@ -44,6 +44,8 @@ export class Sending {
   readonly #options: PathOptions;
   readonly #sink: PathSink;
   readonly #counters: PathCounters;
+  /** Those that have more to send than their link takes now. */
+  readonly waiting = new Set<Far>();
   readonly #head = Buffer.alloc(longestBytes);
   #at = 0;
   #tail: Uint8Array | null = null;
@@ -151,7 +153,10 @@ export class Sending {
     const { isHurried } = letter;
     if (!window.fits(Math.min(limitFor(far, letter, now), costOf(letter)), isHurried)) return false;
     if (isHurried) return true;
-    if (window.usedBytes >= Window.unaskedBytes && !this.#sink.hasRoom(far.subnet)) return false;
+    if (window.usedBytes >= Window.unaskedBytes && !this.#sink.hasRoom(far.subnet)) {
+      this.waiting.add(far);
+      return false;
+    }
     return this.#isPaced(far, now);
   }
 

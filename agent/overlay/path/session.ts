@@ -1,5 +1,6 @@
 import type { Instant } from '#kernel';
 import { instant, never } from '#kernel';
+import type { PathOptions } from './options.ts';
 import { SentPackets } from './sent.ts';
 import { Spans } from './spans.ts';
 
@@ -49,6 +50,15 @@ export class Session {
     this.heard.add(number, number + 1);
     if (this.heard.count > heldRanges) this.#floor = this.heard.forgetFirst(heldRanges);
     return isNext;
+  }
+
+  /** An acknowledgement is due: at once, or when it has company, or in a while. */
+  due(bytes: number, isUrgent: boolean, options: PathOptions, now: Instant): void {
+    this.dueCount++;
+    this.dueBytes += bytes;
+    const { ackWithin, ackAfterPackets, ackAfterBytes } = options;
+    const isEnough = isUrgent || this.dueCount >= ackAfterPackets || this.dueBytes >= ackAfterBytes;
+    this.ackAt = instant(Math.min(this.ackAt, isEnough ? now : now + ackWithin));
   }
 
   acknowledged(): void {

@@ -48,7 +48,9 @@ class StagedLink implements ByteLink {
     this.#way = way;
     this.#events = events;
     this.#talk = way.proxy === null ? null : talkTo(way.proxy, way.to);
+    const keepsNothing = events.keepsNothing ?? false;
     this.#link = net.dial(way.proxy ?? way.to, {
+      keepsNothing,
       opened: () => this.#reached(),
       received: (bytes) => this.#received(bytes),
       drained: () => this.#drained(),
@@ -60,8 +62,8 @@ class StagedLink implements ByteLink {
     return this.#earlyBytes + (this.#state === 'open' ? this.#link.queuedBytes : 0);
   }
 
-  write(bytes: Uint8Array): boolean {
-    if (this.#state === 'open') return this.#link.write(bytes);
+  write(bytes: Uint8Array, written?: () => void): boolean {
+    if (this.#state === 'open') return this.#link.write(bytes, written);
     if (this.#state === 'gone' || this.#isEnding || this.#earlyBytes + bytes.length > earlyLimitBytes) return false;
     this.#early.push(bytes);
     this.#earlyBytes += bytes.length;
@@ -116,6 +118,7 @@ class StagedLink implements ByteLink {
     if (rest.length > 0) return this.#giveUp('proxy: found bytes before the handshake');
     this.#state = 'securing';
     this.#link = this.#net.secure(this.#link, 'dialled', key, {
+      keepsNothing: this.#events.keepsNothing ?? false,
       opened: () => this.#open(nothing),
       received: (bytes) => this.#events.received(bytes),
       drained: () => this.#drained(),

@@ -4,7 +4,7 @@ import { frameHeaderBytes, frameType } from './frame.ts';
 
 /** Where whole packets go. Called synchronously inside `push`; the bytes are a view of the input unless they were cut. */
 export interface FrameSink {
-  /** A data frame with its frame header. */
+  /** A data frame with its frame header. The bytes are good until this returns: their memory may be used again. */
   data(frame: Uint8Array): void;
   /** A control packet without its frame header. */
   control(packet: Uint8Array): void;
@@ -14,14 +14,16 @@ export interface FrameSink {
 
 const controlHeaderBytes = 6;
 const headBytes = frameHeaderBytes + controlHeaderBytes;
+const nothing = Buffer.alloc(0);
 
 /**
  * Cuts a byte stream into packets. WIRE.md §3. What it holds is at most one packet, and never more than twice the
- * bytes that have really come.
+ * bytes that have really come. Data frames that are cut one after the other share one buffer; a stream that rests between
+ * frames holds none.
  */
 export class Framer {
   readonly #sink: FrameSink;
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = nothing;
   #heldBytes = 0;
   #toSkip = 0;
   #broken = false;
@@ -54,6 +56,7 @@ export class Framer {
       }
       at += taken;
     }
+    if (this.#heldBytes === 0) this.#release();
     return null;
   }
 
@@ -80,7 +83,8 @@ export class Framer {
     if (typeof size === 'string') return size;
     if (size > 0 && this.#heldBytes >= size) {
       const frame = this.#held.subarray(0, size);
-      this.#release();
+      this.#heldBytes = 0;
+      if (frame[1] !== frameType.data) this.#release();
       this.#emit(frame);
     }
     return end - at;
@@ -107,7 +111,7 @@ export class Framer {
   }
 
   #release(): void {
-    this.#held = Buffer.alloc(0);
+    this.#held = nothing;
     this.#heldBytes = 0;
   }
 }
@@ -121,12 +125,18 @@ function sizeKnownAfter(head: Buffer, length: number): number {
 /** Bytes of the frame at `at`; 0 when it cannot be known yet; a text when it is no frame. */
 function frameSize(bytes: Buffer, at: number, end: number): number | string {
   const length = end - at;
-  if (length >= 1 && bytes[at] !== 1) return `frame version ${bytes[at]}, wanted 1`;
+  if (length >= 1 && bytes[at] !== 1) return otherVersion(bytes[at] ?? 0);
   if (length < frameHeaderBytes) return 0;
   const type = bytes[at + 1];
   if (type === frameType.data) return length < dataHeaderBytes ? 0 : dataHeaderBytes + bytes.readUInt16BE(at + 5);
   if (type !== frameType.control) return `frame type ${type}, wanted 0 or 1`;
   return length < headBytes ? 0 : controlSize(bytes, at);
+}
+
+/** TLS begins with 20 to 23 (RFC 8446 §5.1): what a private network says to whoever is not in it. */
+function otherVersion(found: number): string {
+  const hint = found >= 20 && found <= 23 ? ' (it speaks TLS: a private network? see overlay.network)' : '';
+  return `frame version ${found}${hint}, wanted 1`;
 }
 
 /** A packet of another protocol counts as its head alone: the rest is skipped as it comes. */
