@@ -14,7 +14,7 @@ import type { MessageId, MessageStatus, OutgoingMessage, ReceivedMessage } from 
 
 /** What messages, in whatever form, do to the world. Called synchronously, also from inside `send`, `packet` and `tick`. */
 export interface ExchangeSink
-  extends Omit<MessageSink, 'transmit'>,
+  extends Omit<MessageSink, 'transmit' | 'waitedInVain'>,
     Omit<PathSink, 'transmitPath' | 'found' | 'handOver' | 'read'> {
   /** A body of plaintext kind `message`, the callee's to keep. */
   transmit(to: Address, body: Uint8Array): void;
@@ -65,6 +65,7 @@ export class Exchange {
         sink.received(message);
       },
       admit: (announced) => sink.admit(announced),
+      waitedInVain: (to, inRow) => sink.waitedInVain(to, inRow),
       found: (subnet) => this.#messages.foundOurs(subnet),
       handOver: (letter) => this.#messages.resume(letter, this.#now),
       read: (id, from) => this.#messages.read(id, subnetOf(from.address), this.#now),
@@ -205,7 +206,10 @@ export class Exchange {
         const key = sink.keyOf(to);
         return key !== undefined && this.#path.carries(key);
       },
-      waitedInVain: (to) => this.#askAgain(to),
+      waitedInVain: (to, inRow) => {
+        this.#askAgain(to);
+        sink.waitedInVain(subnetOf(to), inRow);
+      },
     };
   }
 

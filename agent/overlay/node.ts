@@ -10,7 +10,6 @@ import {
   type PeerEndpoint,
   type PublicKey,
   type Subnet,
-  unreachable,
 } from '#kernel';
 import { Alarm } from './alarm.ts';
 import { Counts } from './counts.ts';
@@ -20,11 +19,12 @@ import { type Discovery, startDiscovery } from './peer/discovery.ts';
 import type { Peer } from './peer/peer.ts';
 import { defaultPeersOptions, Peers } from './peer/peers.ts';
 import { RouterMachine } from './router/router.ts';
-import { defaultRouterOptions, type RouterEffect, type RouterEvent, type RouterId } from './router/types.ts';
+import { defaultRouterOptions, type RouterId } from './router/types.ts';
+import { type RouteListener, Routing } from './routing.ts';
 import { queriedStatuses, routeStatuses } from './seeing/route-view.ts';
 import { NodeSight } from './seeing/sight.ts';
 import { traceWays } from './seeing/ways.ts';
-import { type Deliveries, Traffic } from './traffic.ts';
+import { type Deliveries, Traffic, type Ways } from './traffic.ts';
 import type {
   MessageId,
   MessageStatus,
@@ -35,7 +35,6 @@ import type {
   PeerStatus,
   RouteStatus,
 } from './types.ts';
-import type { Control } from './wire/control.ts';
 import { plaintextKind } from './wire/data.ts';
 
 const routerIdRandomBytes = 6;
@@ -44,8 +43,6 @@ const routerIdRandomBytes = 6;
 export function createOverlay(env: Env, identity: Identity, options: OverlayOptions): Overlay {
   return new OverlayNode(env, identity, options);
 }
-
-type RouteListener = (to: PublicKey, reachable: boolean) => void;
 
 /** Where links, router, data path and messages meet: it only passes on. */
 class OverlayNode implements Overlay {
@@ -57,14 +54,12 @@ class OverlayNode implements Overlay {
   readonly #peers: Peers;
   readonly #routerId: RouterId;
   #discovery: Discovery | null = null;
-  readonly #router: RouterMachine;
-  readonly #routerAlarm: Alarm;
+  readonly #routing: Routing;
   readonly #traffic: Traffic;
   readonly #trafficAlarm: Alarm;
   readonly #messages: Exchange;
   readonly #messageAlarm: Alarm;
   readonly sight: NodeSight;
-  readonly #routeListeners = new Set<RouteListener>();
   #running = false;
 
   constructor(env: Env, identity: Identity, options: OverlayOptions) {
@@ -75,19 +70,13 @@ class OverlayNode implements Overlay {
     this.#options = options;
     this.#keys = new Keys(identity);
     this.#routerId = `${identity.publicKey}0000${hexOf(random.bytes(routerIdRandomBytes))}` as unknown as RouterId;
-    const routerOptions = { ...defaultRouterOptions, transit: options.transit };
-    this.#router = new RouterMachine(identity.subnet, this.#routerId, routerOptions, now);
-    this.#routerAlarm = new Alarm(clock, () => this.#route({ kind: 'timer' }));
+    this.#routing = this.#makeRouting(now);
     this.#traffic = this.#makeTraffic(now);
     this.#trafficAlarm = new Alarm(clock, (at) => {
       this.#traffic.sweep(at);
       this.#trafficAlarm.set(this.#traffic.deadline());
     });
-    const routing = {
-      want: (subnet: Subnet) => this.#route({ kind: 'wanted', subnet }),
-      onRoute: (listener: RouteListener) => this.onRoute(listener),
-    };
-    const ways = traceWays(clock, identity, this.#keys, this.#router, () => this.#peers, routing);
+    const ways = traceWays(clock, identity, this.#keys, this.#routing, () => this.#peers);
     this.sight = new NodeSight(env, this.#counts, ways);
     this.#peers = this.#makePeers();
     this.#messages = this.#makeExchange();
@@ -114,7 +103,7 @@ class OverlayNode implements Overlay {
     // Not awaited: it changes no result, and nothing simulated may wait for the real machine.
     prepareBlake3().catch((error) => this.#env.log.warn('blake3-stays-portable', { cause: messageOf(error) }));
     this.#running = true;
-    this.#routerAlarm.set(this.#router.deadline());
+    this.#routing.start();
     try {
       await this.#peers.start(this.#options.listen);
       this.#discovery = startDiscovery(
@@ -135,7 +124,8 @@ class OverlayNode implements Overlay {
     this.#messages.close(this.#now());
     this.sight.stop();
     this.#running = false;
-    for (const alarm of [this.#routerAlarm, this.#trafficAlarm, this.#messageAlarm]) alarm.stop();
+    this.#routing.stop();
+    for (const alarm of [this.#trafficAlarm, this.#messageAlarm]) alarm.stop();
     await this.#discovery?.stop();
     await this.#peers.stop();
   }
@@ -172,28 +162,27 @@ class OverlayNode implements Overlay {
   }
 
   routes(): readonly RouteStatus[] {
-    return routeStatuses(this.#router, this.#peers, this.#now());
+    return routeStatuses(this.#routing.router, this.#peers, this.#now());
   }
 
   queriedSubnets(): ReturnType<Overlay['queriedSubnets']> {
-    return queriedStatuses(this.#router, this.#now());
+    return queriedStatuses(this.#routing.router, this.#now());
   }
 
   keyOf(address: Address): PublicKey | undefined {
     const subnet = subnetOf(address);
-    return subnet === this.#identity.subnet ? this.#identity.publicKey : this.#router.keyOf(subnet);
+    return subnet === this.#identity.subnet ? this.#identity.publicKey : this.#routing.router.keyOf(subnet);
   }
 
   reachable(to: PublicKey): boolean {
     const subnet = subnetOf(this.#keys.name(to));
-    if (subnet === this.#identity.subnet || this.#router.nextHop(subnet, this.#now()) !== null) return true;
-    this.#route({ kind: 'wanted', subnet });
+    if (subnet === this.#identity.subnet || this.#routing.nextHop(subnet) !== null) return true;
+    this.#routing.want(subnet);
     return false;
   }
 
   onRoute(listener: RouteListener): () => void {
-    this.#routeListeners.add(listener);
-    return () => this.#routeListeners.delete(listener);
+    return this.#routing.onRoute(listener);
   }
 
   get counters(): OverlayCounters {
@@ -203,7 +192,7 @@ class OverlayNode implements Overlay {
       ...closed,
       rx_bytes: (closed['rx_bytes'] ?? 0) + open.rx,
       tx_bytes: (closed['tx_bytes'] ?? 0) + open.tx,
-      ...this.#router.counters(),
+      ...this.#routing.router.counters(),
       ...this.#messages.counters,
       links_open: this.#peers.openCount,
       packets_waiting_for_key: this.#traffic.waitingForKeys,
@@ -214,11 +203,22 @@ class OverlayNode implements Overlay {
     return this.#env.clock.now();
   }
 
+  #makeRouting(now: Instant): Routing {
+    const options = { ...defaultRouterOptions, transit: this.#options.transit };
+    const router = new RouterMachine(this.#identity.subnet, this.#routerId, options, now);
+    return new Routing(this.#env.clock, router, {
+      linkTo: (peer) => this.#peers.get(peer),
+      linkFull: () => this.#counts.add('dropped_link_full'),
+      expired: (frame, why) => this.#traffic.expired(frame, why, this.#now()),
+      found: (subnet) => this.#routeFound(subnet),
+    });
+  }
+
   #makeExchange(): Exchange {
     const options = this.#options;
     const { clock, random } = this.#env;
-    const keyOf = (to: Address): PublicKey | undefined =>
-      this.#keys.named(subnetOf(to)) ?? this.#router.keyOf(subnetOf(to));
+    const { router } = this.#routing;
+    const keyOf = (to: Address): PublicKey | undefined => this.#keys.named(subnetOf(to)) ?? router.keyOf(subnetOf(to));
     return new Exchange(
       this.#identity.subnet,
       { message: {}, path: {}, betterPath: options.betterPath ?? true },
@@ -228,8 +228,9 @@ class OverlayNode implements Overlay {
           if (this.#running) this.#send(to, plaintextKind.path, head, tail);
         },
         keyOf,
-        hasRoom: (to) => this.#hasRoom(to),
-        hasRoute: (to) => this.#router.nextHop(to, this.#now()) !== null,
+        hasRoom: (to) => this.#routing.hasRoom(to),
+        hasRoute: (to) => this.#routing.nextHop(to) !== null,
+        waitedInVain: (to, inRow) => this.#routing.waitedInVain(to, inRow),
         gathering: () => clock.soon(() => this.#flush()),
         ...(options.store === undefined ? {} : { store: options.store }),
         received: options.received,
@@ -251,15 +252,17 @@ class OverlayNode implements Overlay {
   }
 
   #makeTraffic(now: Instant): Traffic {
-    const ways = {
-      nextHop: (subnet: Subnet, at: Instant) => this.#router.nextHop(subnet, at),
-      wasLost: (subnet: Subnet, at: Instant) => this.#router.wasLost(subnet, at),
-      keyOf: (subnet: Subnet) => this.#router.keyOf(subnet),
-      want: (subnet: Subnet) => this.#route({ kind: 'wanted', subnet }),
-      hold: (subnet: Subnet, frame: Parameters<Peer['sendData']>[0]) => this.#route({ kind: 'hold', subnet, frame }),
-      send: (peer: Peer['id'], frame: Parameters<Peer['sendData']>[0]) =>
-        this.#peers.get(peer)?.sendData(frame) ?? false,
-      setTransit: (isOpen: boolean) => this.#route({ kind: 'transit', isOpen }),
+    const routing = this.#routing;
+    const { router } = routing;
+    const ways: Ways = {
+      nextHop: (subnet, at) => router.nextHop(subnet, at),
+      wasLost: (subnet, at) => router.wasLost(subnet, at),
+      keyOf: (subnet) => router.keyOf(subnet),
+      want: (subnet) => routing.want(subnet),
+      hold: (subnet, frame) => routing.step({ kind: 'hold', subnet, frame }),
+      send: (peer, frame) => this.#peers.get(peer)?.sendData(frame) ?? false,
+      died: (subnet, hop) => routing.died(subnet, hop),
+      setTransit: (isOpen) => routing.step({ kind: 'transit', isOpen }),
     };
     const deliveries: Deliveries = {
       message: (from, to, body) => {
@@ -293,10 +296,10 @@ class OverlayNode implements Overlay {
       {
         up: (peer) => this.#peerUp(peer),
         down: (peer, why) => this.#peerDown(peer, why),
-        costChanged: (peer, cost) => this.#route({ kind: 'cost-changed', peer: peer.id, cost }),
+        costChanged: (peer, cost) => this.#routing.step({ kind: 'cost-changed', peer: peer.id, cost }),
         batch: (isBegin) => this.#batch(isBegin),
         data: (peer, frame) => this.#traffic.receive(peer.id, frame, this.#now()),
-        control: (peer, packet) => this.#control(peer, packet),
+        control: (peer, packet) => this.#routing.control(peer.id, packet),
         count: (what) => this.#counts.add(what),
         seen: this.sight.seen,
         unreachable: (peer, why) => log.warn('peer-unreachable', { peer: formatPeer(peer), why }),
@@ -307,12 +310,12 @@ class OverlayNode implements Overlay {
 
   #peerUp(peer: Peer): void {
     this.sight.peerUp(peer);
-    this.#route({ kind: 'peer-up', peer: peer.id, cost: peer.cost });
+    this.#routing.step({ kind: 'peer-up', peer: peer.id, cost: peer.cost });
   }
 
   #peerDown(peer: Peer, why: string): void {
     this.sight.peerDown(peer, why);
-    this.#route({ kind: 'peer-down', peer: peer.id });
+    this.#routing.step({ kind: 'peer-down', peer: peer.id });
   }
 
   /** What one read brings is answered together. */
@@ -325,60 +328,12 @@ class OverlayNode implements Overlay {
     }
   }
 
-  #control(peer: Peer, packet: Control): void {
-    switch (packet.kind) {
-      case 'update':
-        return this.#route({ kind: 'update', peer: peer.id, update: packet });
-      case 'route-request':
-        return this.#route({ kind: 'route-request', peer: peer.id, request: packet });
-      case 'seqno-request':
-        return this.#route({ kind: 'seqno-request', peer: peer.id, request: packet });
-      case 'hello':
-      case 'ihu':
-        return;
-      default:
-        return unreachable(packet);
-    }
-  }
-
-  #route(event: RouterEvent): void {
-    if (!this.#running) return;
-    for (const effect of this.#router.step(event, this.#now())) this.#apply(effect);
-    this.#routerAlarm.set(this.#router.deadline());
-  }
-
-  #apply(effect: RouterEffect): void {
-    switch (effect.kind) {
-      case 'send':
-        this.#peers.get(effect.peer)?.sendControl(effect.packet);
-        break;
-      case 'release':
-        if (this.#peers.get(effect.peer)?.sendData(effect.frame) !== true) this.#counts.add('dropped_link_full');
-        break;
-      case 'dropped':
-        this.#traffic.expired(effect.frame, effect.why, this.#now());
-        break;
-      case 'route-changed':
-        this.#routeChanged(effect.subnet, effect.key, effect.reachable);
-        break;
-      default:
-        unreachable(effect);
-    }
-  }
-
-  #routeChanged(subnet: Subnet, key: PublicKey, reachable: boolean): void {
+  /** What waited for a key or a way there goes now. */
+  #routeFound(subnet: Subnet): void {
     const now = this.#now();
-    if (reachable) {
-      this.#traffic.keyFound(subnet, now);
-      this.#messages.routeFound(subnet, now);
-      this.#messageAlarm.set(this.#messages.deadline());
-    }
-    for (const listener of this.#routeListeners) listener(key, reachable);
-  }
-
-  #hasRoom(to: Subnet): boolean {
-    const hop = this.#router.nextHop(to, this.#now());
-    return hop === null || (this.#peers.get(hop)?.hasRoom ?? true);
+    this.#traffic.keyFound(subnet, now);
+    this.#messages.routeFound(subnet, now);
+    this.#messageAlarm.set(this.#messages.deadline());
   }
 
   /** A message to this node itself does not leave it, and comes back only after the call that sent it. */

@@ -5,6 +5,7 @@ import { instant, never, seconds } from '#kernel';
 import type { Counts } from './counts.ts';
 import type { Keys } from './keys.ts';
 import { Rate } from './peer/rate.ts';
+import { RecentPackets } from './recent-packets.ts';
 import { firstAddress } from './router/table.ts';
 import type { PeerId } from './router/types.ts';
 import { WaitingPackets } from './router/waiting.ts';
@@ -22,6 +23,8 @@ export interface Ways {
   want(subnet: Subnet): void;
   /** The frame waits for a route; it is the router's to keep. */
   hold(subnet: Subnet, frame: DataFrame): void;
+  /** A packet of ours has ended at a router on the way, having been sent by that neighbour. */
+  died(subnet: Subnet, hop: PeerId): void;
   /** Whether this node is a way for others now. */
   setTransit(isOpen: boolean): void;
   /** False: too much waits on that link already. */
@@ -58,6 +61,7 @@ export class Traffic {
     bytesPerSubnet: 96 * 1024,
     waitFor: seconds(15),
   });
+  readonly #recent = new RecentPackets();
   readonly #strangers: Rate;
   readonly #icmps: Rate;
 
@@ -109,6 +113,7 @@ export class Traffic {
     const hop = this.#ways.nextHop(subnet, now);
     if (hop === null) this.#ways.hold(subnet, frame);
     else if (!this.#ways.send(hop, frame)) this.#counts.add('dropped_link_full');
+    else this.#recent.sent(frame, subnet, hop, now);
   }
 
   /** A frame from a neighbour; its bytes are not ours to keep. */
@@ -189,12 +194,12 @@ export class Traffic {
     const shown = this.#ways.keyOf(subnet);
     if (named === undefined && shown === undefined) return this.#keepForKey(subnet, frame, now);
     const isOpened =
-      (named !== undefined && this.#open(named, frame)) ||
-      (shown !== undefined && shown !== named && this.#open(shown, frame));
+      (named !== undefined && this.#open(named, frame, now)) ||
+      (shown !== undefined && shown !== named && this.#open(shown, frame, now));
     if (!isOpened) this.#counts.add('dropped_not_opened');
   }
 
-  #open(key: PublicKey, frame: DataFrame): boolean {
+  #open(key: PublicKey, frame: DataFrame, now: Instant): boolean {
     const shared = this.#keys.sharedWith(key);
     const opened = shared === null ? null : openFrame(shared, frame);
     if (opened === null) return false;
@@ -203,16 +208,22 @@ export class Traffic {
       this.#deliveries.message({ key, address: frame.source }, frame.destination, opened.body);
     } else if (opened.kind === plaintextKind.path) {
       this.#deliveries.path({ key, address: frame.source }, frame.destination, opened.body);
-    } else if (opened.kind === plaintextKind.icmp) this.#icmp(key, opened.body);
+    } else if (opened.kind === plaintextKind.icmp) this.#icmp(key, opened.body, now);
     else this.#counts.add('dropped_kind');
     return true;
   }
 
-  #icmp(key: PublicKey, body: Uint8Array): void {
+  /** Anybody can say that a packet died; who quotes it has seen it, and only that is more than a hint. */
+  #icmp(key: PublicKey, body: Uint8Array, now: Instant): void {
     const icmp = decodeIcmp(body);
     if (icmp === null || !('reason' in icmp)) return this.#counts.add('icmp_refused');
     this.#counts.add('icmp_received');
     this.#deliveries.icmp(key, icmp);
+    if (icmp.reason !== 'no-route') return;
+    const subnet = subnetOf(icmp.destination);
+    const hop = this.#recent.hopOf(icmp.payload, subnet, now);
+    if (hop === null) this.#counts.add('icmp_not_believed');
+    else this.#ways.died(subnet, hop);
   }
 
   #keepForKey(subnet: Subnet, frame: DataFrame, now: Instant): void {

@@ -95,6 +95,7 @@ function receive(bytes: Uint8Array): void {
       keyOf: () => stranger.key,
       hasRoom: () => true,
       hasRoute: () => true,
+      waitedInVain: () => undefined,
       gathering: () => {},
       received: (message): void => exchange.markRead(message.id, instant(0)),
       admit: () => true,

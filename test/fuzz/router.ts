@@ -18,6 +18,7 @@ const limits = {
   maxSources: 12,
   maxQueries: 5,
   maxSeqnoRequests: 5,
+  maxDoubts: 4,
   waitingPackets: 8,
   waitingBytes: 2_000,
 };
@@ -38,7 +39,7 @@ export const router: readonly Target[] = [
     seeds: () => [
       Buffer.from('000000000000000100000000020100640001030100000000040101c80001000002000000'.repeat(2), 'hex'),
       Buffer.from(
-        '00000000000000010000000002010005000702010105000707010000000008ff000000000102000000000900ff000000',
+        '0000000000000001000000000a010005000a0a0101050007090101000000080aff000000000102000000000901010000',
         'hex',
       ),
     ],
@@ -73,7 +74,7 @@ class Run {
     const { subnet, routerId } = origins[whose % origins.length] ?? self;
     const seqno = (high % 4) * 256 + low;
     const common = { addressEncoding: 2, prefixLength: 64, prefix: subnet };
-    switch (what % 10) {
+    switch (what % 11) {
       case 0:
         this.#peers.add(peer);
         return { kind: 'peer-up', peer, cost: 1 + metric * 8 };
@@ -97,6 +98,8 @@ class Run {
       case 8:
         this.#now += metric * 4 ** (whose % 8);
         return { kind: 'timer' };
+      case 9:
+        return { kind: 'doubted', subnet, peer, why: metric % 2 === 0 ? 'silent' : 'died' };
       default: {
         const said = metric === 255 ? infinite : metric * 3;
         return {
@@ -146,6 +149,7 @@ class Run {
     }
     const count = (name: string): number => this.#router.counters()[name] ?? 0;
     assert(count('routes') <= limits.maxSubnets && count('sources') <= limits.maxSources, 'routes are bounded');
+    assert(count('doubts') <= limits.maxDoubts, 'doubts are bounded');
     assert(count('queries') <= 2 * limits.maxQueries, 'queries are bounded');
     assert(count('seqno_requests') <= 2 * limits.maxSeqnoRequests, 'seqno requests are bounded');
     assert(

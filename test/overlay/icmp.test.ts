@@ -1,69 +1,12 @@
 import test from 'ava';
-import { isRefusal } from '#codec';
-import { identityOf, open, SharedKeys, sealInto, subnetOf } from '#crypto';
-import type { Address, ByteLink } from '#kernel';
-import { encodeControl } from '../../agent/overlay/wire/control.ts';
-import { DataFrame, dataHeaderBytes, plaintextKind, startDataFrame } from '../../agent/overlay/wire/data.ts';
-import { Framer } from '../../agent/overlay/wire/framer.ts';
-import { decodeIcmp, encodeIcmp, type Icmp } from '../../agent/overlay/wire/icmp.ts';
-import { type Node, port, Scene } from './nodes.ts';
+import { subnetOf } from '#crypto';
+import type { Address } from '#kernel';
+import { plaintextKind } from '../../agent/overlay/wire/data.ts';
+import { encodeIcmp } from '../../agent/overlay/wire/icmp.ts';
+import { type Node, Scene } from './nodes.ts';
+import { Speaker } from './speaker.ts';
 
 const count = (node: Node, name: string): number => node.overlay.counters[name] ?? 0;
-
-/** A neighbour of `a` that speaks the protocol byte by byte, and what `a` has told it about dead packets. */
-class Speaker {
-  readonly identity;
-  readonly told: { readonly icmp: Icmp; readonly source: Address }[] = [];
-  readonly #scene: Scene;
-  readonly #keys: SharedKeys;
-  readonly #link: ByteLink;
-
-  constructor(scene: Scene, a: Node) {
-    this.#scene = scene;
-    this.identity = identityOf(scene.world.chance.bytes(32));
-    this.#keys = new SharedKeys(this.identity);
-    const key = a.overlay.publicKey;
-    const framer = new Framer({
-      data: (bytes) => {
-        const shared = this.#keys.with(key);
-        const frame = new DataFrame(bytes);
-        const plain = shared === null ? null : open(shared, frame.payload);
-        const icmp = plain === null || plain[1] !== plaintextKind.icmp ? null : decodeIcmp(plain.subarray(4));
-        if (icmp !== null && !isRefusal(icmp)) this.told.push({ icmp, source: frame.source });
-      },
-      control: () => {},
-      skipped: () => {},
-    });
-    const host = scene.network.boot('speaker');
-    const received = (bytes: Uint8Array): void => void framer.push(bytes);
-    this.#link = host.net.dial(
-      { host: 'a', port },
-      { opened: () => {}, received, drained: () => {}, closed: () => {} },
-    );
-    const routerId = `${this.identity.publicKey}0000${'00'.repeat(6)}`;
-    const { subnet: prefix } = this.identity;
-    const update = {
-      addressEncoding: 2,
-      flags: 0,
-      prefixLength: 64,
-      interval: 30_000,
-      seqno: 0,
-      metric: 0,
-      prefix,
-      routerId,
-    };
-    this.#link.write(encodeControl({ kind: 'update', ...update }));
-  }
-
-  /** Sealed for `key`, to an address that may be another's. */
-  send(a: Node, to: Address, hopLimit: number, kind: number, body: Uint8Array): void {
-    const shared = this.#keys.with(a.overlay.publicKey);
-    const plain = Buffer.concat([Uint8Array.of(1, kind, 0, 0), body]);
-    const frame = startDataFrame(this.identity.address, to, hopLimit, plain.length + 28);
-    if (shared !== null) sealInto(shared, this.#scene.world.chance.bytes(12), plain, frame, dataHeaderBytes);
-    this.#link.write(frame);
-  }
-}
 
 test('a packet that has come too far, or whose destination was lost a moment ago, is answered with what died and why', async (t) => {
   const scene = new Scene(71);

@@ -182,6 +182,7 @@ export class Station {
       keyOf: () => this.far?.key,
       hasRoom: () => true,
       hasRoute: () => !(this.#weather.isCut && this.#weather.isCutKnown),
+      waitedInVain: () => undefined,
       gathering: () => {
         this.#world.plan(0, () => {
           if (isAlive()) this.settle();

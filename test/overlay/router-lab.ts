@@ -87,6 +87,14 @@ export class RouterLab {
     });
   }
 
+  /** `node` has found that its next hop leads nowhere. */
+  doubt(node: number, destination: number): void {
+    const hop = this.nextHop(node, destination);
+    const subnet = this.origins[destination]?.subnet;
+    if (hop !== null && subnet !== undefined)
+      this.step(node, { kind: 'doubted', subnet, peer: peerOf(hop), why: 'silent' });
+  }
+
   settle(limit = 1_000_000): boolean {
     for (let count = 0; count < limit; count++) if (!this.deliver()) return true;
     return false;

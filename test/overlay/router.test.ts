@@ -31,6 +31,7 @@ test('whatever happens to links and costs, there is never a loop, and in the end
       else if (what === 3 && lab.isUp(a, b))
         lab.step(a, { kind: 'cost-changed', peer: (b + 1) as PeerId, cost: chance.between(11, 1500) });
       else if (what <= 6) lab.step(a, { kind: 'wanted', subnet: lab.origins[b]?.subnet as Subnet });
+      else if (what <= 9) lab.doubt(a, b);
       else lab.deliver();
       if (step % 5 === 0 && !noLoop()) return t.fail(`seed ${seed}, step ${step}: a loop`);
     }
@@ -58,6 +59,7 @@ test('no sequence of events makes a router throw, use an unfeasible route, or ho
     maxSources: 40,
     maxQueries: 9,
     maxSeqnoRequests: 7,
+    maxDoubts: 6,
     waitingPackets: 10,
     waitingBytes: 4000,
   };
@@ -93,6 +95,7 @@ test('no sequence of events makes a router throw, use an unfeasible route, or ho
       }
       const counters = router.counters();
       t.true((counters['routes'] ?? 0) <= limits.maxSubnets && (counters['sources'] ?? 0) <= limits.maxSources);
+      t.true((counters['doubts'] ?? 0) <= limits.maxDoubts);
       t.true(
         (counters['queries'] ?? 0) <= 2 * limits.maxQueries &&
           (counters['seqno_requests'] ?? 0) <= 2 * limits.maxSeqnoRequests,
@@ -121,7 +124,7 @@ function randomEvent(chance: Chance, origins: readonly ReturnType<typeof originO
   const seqno = chance.hits(0.9) ? chance.between(0, 3) : chance.between(0, 0x3fff);
   const addressEncoding = chance.hits(0.97) ? 2 : chance.between(0, 3);
   const prefixLength = chance.hits(0.97) ? 64 : chance.between(0, 128);
-  switch (chance.between(0, 9)) {
+  switch (chance.between(0, 10)) {
     case 0:
       return { kind: 'peer-up', peer, cost: chance.between(11, 2000) };
     case 1:
@@ -130,6 +133,8 @@ function randomEvent(chance: Chance, origins: readonly ReturnType<typeof originO
         : { kind: 'cost-changed', peer, cost: chance.between(11, 60_000) };
     case 2:
       return { kind: 'wanted', subnet };
+    case 10:
+      return { kind: 'doubted', subnet, peer, why: chance.pick(['silent', 'died']) };
     case 3:
       return { kind: 'hold', subnet, frame: frame(chance.between(0, 1400)) };
     case 4:

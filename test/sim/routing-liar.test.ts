@@ -1,5 +1,6 @@
 import test from 'ava';
 import { prepareBlake3 } from '#crypto';
+import { Asker } from './routing/asker.ts';
 import { walk } from './routing/checker.ts';
 import { Fleet } from './routing/fleet.ts';
 import { costsTo, Liar } from './routing/liar.ts';
@@ -66,4 +67,57 @@ test('who announces the subnet of another gets only the packets of those that ar
   }
   t.true(captured > 50 && safe > 200 && forged > 0, `${captured} captured, ${safe} safe, ${forged} forged`);
   t.log(`${captured} captured, ${safe} nearer to the victim and safe, ${forged} forged numbers noticed by the victim`);
+});
+
+/** What a node that has a neighbour with a true way there waits at most, in the dark, while the liar goes on. */
+const darkMs = 60_000;
+const lyingMs = 300_000;
+
+/** Some neighbour's packets arrive, and not by way of `node`. */
+const hasWay = (fleet: Fleet, node: RoutingNode, to: RoutingNode): boolean =>
+  fleet.neighboursOf(node).some((neighbour) => {
+    const path = walk(neighbour, to);
+    return path.at(-1) === to && !path.includes(node);
+  });
+
+/** The longest time for which a node that had a way was not served. */
+function longestDark(fleet: Fleet, askers: readonly Asker[], victim: RoutingNode): number {
+  const { timeline } = fleet;
+  const since = new Map<Asker, number>();
+  let longest = 0;
+  for (const end = timeline.now + lyingMs; timeline.now < end; ) {
+    timeline.runUntil(timeline.now + 1_000);
+    for (const asker of askers) {
+      if (!hasWay(fleet, asker.from, victim)) since.delete(asker);
+      else {
+        const began = since.get(asker) ?? timeline.now;
+        since.set(asker, began);
+        longest = Math.max(longest, timeline.now - Math.max(began, asker.servedAt));
+      }
+    }
+  }
+  return longest;
+}
+
+test('a liar that goes on lying keeps nobody in the dark for more than a minute who has a neighbour with a true way', (t) => {
+  let [histories, longest, doubted] = [0, 0, 0];
+  for (let seed = 1; seed <= 16; seed++) {
+    const fleet = new Fleet(seed, seed % 4 === 0 ? 'ring' : 'random', 30);
+    const { timeline, checker, chance, nodes } = fleet;
+    timeline.runUntil(60_000);
+    const [node, victim] = [fleet.pick(), fleet.pick()];
+    if (node === victim) continue;
+    const honest = nodes.filter((each) => each !== node && each !== victim);
+    const askers = honest.map((each) => new Asker(each, victim, timeline, checker));
+    timeline.runUntil(90_000);
+    new Liar(fleet, node, victim, chance.pick([0, 1, 40]));
+    const dark = longestDark(fleet, askers, victim);
+    t.deepEqual(checker.faults, [], `seed ${seed}`);
+    doubted += honest.reduce((sum, { router }) => sum + (router.counters()['routes_doubted_silent'] ?? 0), 0);
+    t.true(dark <= darkMs, `seed ${seed}: ${dark} ms, with a neighbour that had a way`);
+    longest = Math.max(longest, dark);
+    histories++;
+  }
+  t.true(histories >= 12 && doubted > 100);
+  t.log(`${histories} liars for ${lyingMs / 1000} s each: at most ${longest / 1000} s in the dark`);
 });

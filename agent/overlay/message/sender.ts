@@ -253,11 +253,11 @@ export class Sender {
   #silent(message: Outgoing, now: Instant): void {
     const { destination, chunks } = message;
     this.#counters.retry_timeouts++;
-    this.#sink.waitedInVain?.(message.to);
     message.silences++;
     message.retryAt = never;
     if (destination.timedMessage === message) destination.timedMessage = null;
     destination.silent(now);
+    this.#sink.waitedInVain?.(message.to, destination.silences);
     message.initUnderWay = false;
     message.doneUnderWay = false;
     if (message.isOpen && !message.stepwise && chunks.acked === 0 && chunks.underWay > 0) destination.aheadFailed(now);

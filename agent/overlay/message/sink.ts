@@ -15,8 +15,8 @@ export interface MessageSink {
   admit(announced: AnnouncedMessage): boolean;
   /** A node of ours is there: it answers the DONE of what it has completed. */
   isOurs?(to: Address): boolean;
-  /** A message there waits in vain. */
-  waitedInVain?(to: Address): void;
+  /** A message there waits in vain; `inRow`: how many waits since anything was answered, or the route changed. */
+  waitedInVain?(to: Address, inRow: number): void;
   /** READ of a message that is not known here (any more). */
   read?(id: MessageId, from: Origin): void;
 }

@@ -234,7 +234,8 @@ export class PathMachine {
     const hasRoute = this.#sink.hasRoute(far.subnet);
     if (hasRoute && far.silences + 1 >= silences) return this.#handOver(far);
     this.#receipts.silent(far, session, now);
-    if (!hasRoute) far.silences = Math.min(far.silences, silences - 2);
+    if (hasRoute) this.#sink.waitedInVain(far.subnet, far.silences);
+    else far.silences = Math.min(far.silences, silences - 2);
   }
 
   /** There is a route and no answer: its messages go on in the other form, and it has to show itself again. */

@@ -20,6 +20,8 @@ export interface PathSink {
   received(message: ReceivedMessage): void;
   /** Asked at the first bytes of a message, before anything is kept. */
   admit(announced: AnnouncedMessage): boolean;
+  /** Nothing is answered there, the `inRow`-th time since anything was, or since the route changed. */
+  waitedInVain(to: Subnet, inRow: number): void;
   /** A node of ours has been found there. */
   found(subnet: Subnet): void;
   /** The far side does not answer on this path though there is a route: the message goes on in the messages of old. */

@@ -1,4 +1,5 @@
 import type { Instant } from '#kernel';
+import type { Doubt, Doubts } from './doubts.ts';
 import type { SourceTable } from './sources.ts';
 import { type Entry, infinite, type PeerId, type Route } from './types.ts';
 
@@ -17,35 +18,57 @@ export interface Choices {
   readonly barred: Route | null;
 }
 
-/**
- * The route to use: the lowest metric plus link cost among those that are alive and feasible, but the selected one
- * stays unless another is better by more than 10 or is the destination itself.
- */
-export function choose(
-  entry: Entry,
-  costOf: (peer: PeerId) => number | undefined,
-  sources: SourceTable,
-  now: Instant,
-): Choices {
-  let best: Choice | null = null;
-  let current: Choice | null = null;
-  let barred: Choice | null = null;
-  for (const route of entry.routes) {
-    const metric = route.metric + (costOf(route.peer) ?? infinite);
-    if (metric >= infinite || route.expires <= now) continue;
-    const choice = { route, metric };
-    if (!sources.isFeasible(route)) {
-      if (barred === null || metric < barred.metric) barred = choice;
-      continue;
-    }
-    if (best === null || metric < best.metric) best = choice;
-    if (route.peer === entry.selected?.peer) current = choice;
-  }
-  const chosen = settle(best, current);
-  if (barred === null || (chosen !== null && barred.metric + hysteresis >= chosen.metric))
-    return { chosen, barred: null };
-  return { chosen, barred: barred.route };
+export interface Known {
+  readonly costOf: (peer: PeerId) => number | undefined;
+  readonly sources: SourceTable;
+  readonly doubts: Doubts;
 }
+
+/** What was found among the routes, each the best of its kind. */
+interface Found {
+  best: Choice | null;
+  current: Choice | null;
+  /** Feasible but doubted: the one of the oldest doubt, so that while all are doubted each has its turn. */
+  doubted: (Choice & { readonly doubt: Doubt }) | null;
+  barred: Choice | null;
+  barredAndDoubted: Choice | null;
+}
+
+/**
+ * The route to use: the lowest metric plus link cost among those that are alive, feasible and not doubted, but the selected
+ * one stays unless another is better by more than 10 or is the destination itself. A doubted one only if there is no other:
+ * doubt weighs less than feasibility, which is what keeps loops out.
+ */
+export function choose(entry: Entry, known: Known, now: Instant): Choices {
+  const found: Found = { best: null, current: null, doubted: null, barred: null, barredAndDoubted: null };
+  for (const route of entry.routes) {
+    const metric = route.metric + (known.costOf(route.peer) ?? infinite);
+    if (metric >= infinite || route.expires <= now) continue;
+    sort(found, { route, metric }, entry, known, now);
+  }
+  const trusted = settle(found.best, found.current);
+  const chosen = trusted ?? found.doubted;
+  const barred = trusted === null ? (found.barred ?? found.barredAndDoubted) : found.barred;
+  const isWorse = barred === null || (trusted !== null && barred.metric + hysteresis >= trusted.metric);
+  return { chosen, barred: isWorse ? null : barred.route };
+}
+
+function sort(found: Found, choice: Choice, entry: Entry, { sources, doubts }: Known, now: Instant): void {
+  const { route } = choice;
+  const doubt = doubts.of(entry.subnet, route.peer, now);
+  if (!sources.isFeasible(route)) {
+    if (doubt === undefined) found.barred = better(choice, found.barred);
+    else found.barredAndDoubted = better(choice, found.barredAndDoubted);
+  } else if (doubt !== undefined) {
+    if (found.doubted === null || doubt.at < found.doubted.doubt.at) found.doubted = { ...choice, doubt };
+  } else {
+    found.best = better(choice, found.best);
+    if (route.peer === entry.selected?.peer) found.current = choice;
+  }
+}
+
+const better = (choice: Choice, than: Choice | null): Choice =>
+  than === null || choice.metric < than.metric ? choice : than;
 
 function settle(best: Choice | null, current: Choice | null): Choice | null {
   if (best === null || current === null || best === current) return best;

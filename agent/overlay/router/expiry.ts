@@ -1,5 +1,5 @@
 import type { Instant } from '#kernel';
-import { after, instant } from '#kernel';
+import { after, instant, never } from '#kernel';
 import { routeRequestFor } from './packets.ts';
 import type { RouterState } from './state.ts';
 import { tell } from './telling.ts';
@@ -11,6 +11,10 @@ export function attend(state: RouterState, entry: Entry, now: Instant): void {
   const alive = entry.routes.filter(({ expires }) => expires > now);
   if (alive.length < entry.routes.length) {
     entry.routes.splice(0, entry.routes.length, ...alive);
+    reselect(state, entry, now);
+  }
+  if (entry.doubtEndsAt <= now) {
+    entry.doubtEndsAt = nextEnd(state, entry, now);
     reselect(state, entry, now);
   }
   if (entry.routes.length === 0 && after(entry.lostAt ?? instant(0), state.options.holdFor) <= now) {
@@ -30,8 +34,12 @@ function refresh(state: RouterState, entry: Entry, route: Route, now: Instant): 
   state.send(route.peer, routeRequestFor(entry.subnet, 0));
 }
 
+function nextEnd(state: RouterState, { subnet, routes }: Entry, now: Instant): Instant {
+  return instant(Math.min(never, ...routes.map(({ peer }) => state.doubts.of(subnet, peer, now)?.until ?? never)));
+}
+
 function nextOf(state: RouterState, entry: Entry, now: Instant): Instant {
-  let next: number = entry.tellAt;
+  let next: number = Math.min(entry.tellAt, entry.doubtEndsAt);
   for (const { expires } of entry.routes) {
     const refreshAt = expires - state.options.refreshBefore;
     next = Math.min(next, refreshAt > now ? refreshAt : expires);

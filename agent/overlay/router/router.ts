@@ -3,6 +3,7 @@ import { after, instant, never, unreachable } from '#kernel';
 import type { Update } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
 import { answerRouteRequest } from './answers.ts';
+import type { Doubt } from './doubts.ts';
 import { attend } from './expiry.ts';
 import { routeRequestFor } from './packets.ts';
 import { answerSeqnoRequest, bumpIfDue } from './seqnos.ts';
@@ -18,7 +19,7 @@ import {
   type RouterId,
   type RouterOptions,
 } from './types.ts';
-import { dropRoute, learnUpdate, reselect, seek } from './updates.ts';
+import { doubt, dropRoute, learnUpdate, reselect, seek } from './updates.ts';
 
 /** Sweeps of the smaller tables are at least this far apart, whatever ends when. */
 const leastSweepMs = 200;
@@ -68,6 +69,9 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
       case 'hold':
         this.#hold(event.subnet, event.frame, now);
         break;
+      case 'doubted':
+        doubt(state, event.subnet, event.peer, event.why, now);
+        break;
       case 'transit':
         this.#setTransit(event.isOpen, now);
         break;
@@ -107,6 +111,10 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     return this.#state.table.get(subnet);
   }
 
+  doubtOf(subnet: Subnet, peer: PeerId, now: Instant): Doubt | undefined {
+    return this.#state.doubts.of(subnet, peer, now);
+  }
+
   routes(): Iterable<Entry> {
     return this.#state.table.entries();
   }
@@ -134,7 +142,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
 
   /** Sizes of the tables and what was refused, by name. */
   counters(): Readonly<Record<string, number>> {
-    const { table, sources, waiting, wanted, relayed, searches, ownRequests, dropped } = this.#state;
+    const { table, sources, waiting, wanted, relayed, searches, ownRequests, doubts, dropped } = this.#state;
     return {
       routes: table.count,
       sources: sources.count,
@@ -145,6 +153,8 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
       queries_forgotten: wanted.forgotten + relayed.forgotten,
       seqno_requests: searches.count + ownRequests.count,
       seqno_requests_forgotten: searches.forgotten + ownRequests.forgotten,
+      doubts: doubts.count,
+      doubts_forgotten: doubts.forgotten,
       ...dropped.all(),
     };
   }
@@ -223,7 +233,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
   /** Ends what has had its time in the smaller tables, and finds out when the next thing does. */
   #sweep(now: Instant): void {
     const state = this.#state;
-    const tables = [state.wanted, state.relayed, state.searches, state.ownRequests];
+    const tables = [state.wanted, state.relayed, state.searches, state.ownRequests, state.doubts];
     for (const table of tables) table.sweep(now);
     for (const frame of state.waiting.sweep(now)) state.effects.push({ kind: 'dropped', frame, why: 'no-route' });
     state.sweepAt = never;

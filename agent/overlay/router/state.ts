@@ -4,6 +4,8 @@ import { Counts } from '../counts.ts';
 import { Rate } from '../peer/rate.ts';
 import type { RouteRequest, SeqnoRequest, Update } from '../wire/control.ts';
 import { Agenda } from './agenda.ts';
+import type { Known } from './choice.ts';
+import { Doubts } from './doubts.ts';
 import { type Neighbour, newNeighbour } from './neighbour.ts';
 import { routeRequestFor, updateFor } from './packets.ts';
 import { Remembered } from './remembered.ts';
@@ -23,6 +25,8 @@ export class RouterState {
   readonly agenda = new Agenda<Entry>();
   /** What may be believed: see `SourceTable`. */
   readonly sources: SourceTable;
+  /** Which next hops were found to lead nowhere. */
+  readonly doubts: Doubts;
   readonly waiting: WaitingPackets;
   /** Subnets that this node itself has asked for lately. */
   readonly wanted: Remembered<Subnet, true>;
@@ -42,12 +46,17 @@ export class RouterState {
   /** When something in a table other than that of routes ends next; may be early, never late. */
   sweepAt: Instant = never;
 
+  /** What a choice of routes is made by. */
+  readonly known: Known;
+
   constructor(subnet: Subnet, routerId: RouterId, options: RouterOptions, now: Instant) {
     this.subnet = subnet;
     this.routerId = routerId;
     this.options = options;
     this.table = new RouteTable(options.maxSubnets, options.inUseFor);
     this.sources = new SourceTable(options.maxSources, options.sourceFor);
+    this.doubts = new Doubts(options);
+    this.known = { costOf: (peer) => this.costOf(peer), sources: this.sources, doubts: this.doubts };
     this.waiting = new WaitingPackets({
       packets: options.waitingPackets,
       bytes: options.waitingBytes,

@@ -48,6 +48,8 @@ export class RouteTable {
       calmAt: instant(0),
       tellAt: never,
       lostAt: null,
+      doubtEndsAt: never,
+      selectedAt: instant(0),
       usedAt: instant(Number.NEGATIVE_INFINITY),
       dueAt: never,
       place: -1,

@@ -3,6 +3,7 @@ import { minutes, seconds } from '#kernel';
 import type { RouteRequest, SeqnoRequest, Update } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
 import type { Planned } from './agenda.ts';
+import type { DoubtReason } from './doubts.ts';
 
 /** A living link to a neighbour, numbered by the node. */
 export type PeerId = Brand<number, 'PeerId'>;
@@ -34,11 +35,18 @@ export interface RouterOptions {
   /** A route that comes, goes or turns is told of at once so many times; then once in `calmAfter`. */
   readonly restlessTimes: number;
   readonly calmAfter: Duration;
+  /** A next hop that is found to lead nowhere is avoided for so long, twice as long each time while that is remembered … */
+  readonly doubtFor: Duration;
+  readonly longestDoubt: Duration;
+  readonly doubtsKeptFor: Duration;
+  /** … and is found to be so no sooner than this after the last time. */
+  readonly doubtAgainAfter: Duration;
 
   readonly maxSubnets: number;
   readonly maxSources: number;
   readonly maxQueries: number;
   readonly maxSeqnoRequests: number;
+  readonly maxDoubts: number;
   readonly waitingPackets: number;
   readonly waitingBytes: number;
   readonly waitingPacketsPerSubnet: number;
@@ -70,10 +78,15 @@ export const defaultRouterOptions: RouterOptions = {
   metricEvery: seconds(60),
   restlessTimes: 5,
   calmAfter: seconds(2),
+  doubtFor: seconds(60),
+  longestDoubt: minutes(16),
+  doubtsKeptFor: minutes(60),
+  doubtAgainAfter: seconds(15),
   maxSubnets: 16_384,
   maxSources: 32_768,
   maxQueries: 4096,
   maxSeqnoRequests: 4096,
+  maxDoubts: 1024,
   waitingPackets: 8192,
   waitingBytes: 8 * 1024 * 1024,
   waitingPacketsPerSubnet: 1024,
@@ -99,6 +112,8 @@ export type RouterEvent =
   | { readonly kind: 'wanted'; readonly subnet: Subnet }
   /** A packet without a route: it waits, and the route is asked for. The frame is the router's to keep. */
   | { readonly kind: 'hold'; readonly subnet: Subnet; readonly frame: DataFrame }
+  /** What was sent to the subnet by that neighbour has come to nothing. */
+  | { readonly kind: 'doubted'; readonly subnet: Subnet; readonly peer: PeerId; readonly why: DoubtReason }
   /** What may be carried for others is used up, or there is some again. */
   | { readonly kind: 'transit'; readonly isOpen: boolean }
   | { readonly kind: 'timer' };
@@ -117,6 +132,8 @@ export interface Route {
   /** As the neighbour announced it: its cost is not in it. */
   readonly metric: number;
   readonly expires: Instant;
+  /** When the neighbour first announced it, whatever has come of it since. */
+  readonly since: Instant;
   /** It has been asked for again, its end being near. */
   refreshed: boolean;
 }
@@ -150,6 +167,10 @@ export interface Entry extends Planned {
   /** When the neighbours hear what they have not heard yet. */
   tellAt: Instant;
   lostAt: Instant | null;
+  /** When a doubt about one of the routes ends. */
+  doubtEndsAt: Instant;
+  /** When the selected route was selected. */
+  selectedAt: Instant;
   usedAt: Instant;
 }
 

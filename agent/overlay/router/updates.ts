@@ -2,6 +2,7 @@ import type { Duration, Instant, Subnet } from '#kernel';
 import { after, instant, seconds } from '#kernel';
 import type { Update } from '../wire/control.ts';
 import { choose } from './choice.ts';
+import type { DoubtReason } from './doubts.ts';
 import { checkUpdate } from './packets.ts';
 import { answerSearches, askForSeqno, needSeqno } from './seqnos.ts';
 import type { RouterState } from './state.ts';
@@ -26,12 +27,14 @@ export function learnUpdate(state: RouterState, peer: PeerId, update: Update, no
     if (known !== undefined && dropRoute(known, peer)) reselect(state, known, now);
     return;
   }
+  const last = known === undefined ? undefined : routeFrom(known, peer);
   const route: Route = {
     peer,
     routerId: update.routerId as RouterId,
     seqno: update.seqno,
     metric: update.metric,
     expires: after(now, lifetimeOf(update, state.options.updateEvery)),
+    since: last?.since ?? now,
     refreshed: false,
   };
   const entry = known ?? newEntry(state, subnet, route, now);
@@ -54,7 +57,7 @@ export function dropRoute(entry: Entry, peer: PeerId): boolean {
 /** Something about the routes of a subnet has changed: selects, and tells whoever must know. */
 export function reselect(state: RouterState, entry: Entry, now: Instant): void {
   const before = entry.selected;
-  const { chosen, barred } = choose(entry, (peer) => state.costOf(peer), state.sources, now);
+  const { chosen, barred } = choose(entry, state.known, now);
   const route = chosen?.route ?? null;
   entry.selected = route;
   if (barred !== null) askForSeqno(state, entry, barred, now);
@@ -63,11 +66,30 @@ export function reselect(state: RouterState, entry: Entry, now: Instant): void {
     const isOther = before === null || before.peer !== route.peer || entry.key !== key;
     entry.key = key;
     entry.lostAt = null;
+    if (isOther) entry.selectedAt = now;
     if (isOther) state.effects.push({ kind: 'route-changed', subnet: entry.subnet, key, reachable: true });
     if (before === null) release(state, entry, route.peer);
   } else if (before !== null) lose(state, entry, now);
   if (entry.routes.length === 0) state.agenda.hasten(entry, after(entry.lostAt ?? now, state.options.holdFor));
   tell(state, entry, now);
+}
+
+/**
+ * What went to a subnet by a neighbour came to nothing: another that is feasible takes over. If there is none that is not doubted,
+ * all neighbours are asked, but not again while it is known.
+ */
+export function doubt(state: RouterState, subnet: Subnet, peer: PeerId, why: DoubtReason, now: Instant): void {
+  const entry = state.table.get(subnet);
+  if (entry === undefined || routeFrom(entry, peer) === undefined) return;
+  const isKnown = state.doubts.of(subnet, peer, now) !== undefined;
+  const made = state.doubts.add(subnet, peer, why, now);
+  if (made === null) return;
+  state.dropped.add(`routes_doubted_${why}`);
+  state.wakeBy(state.doubts.deadline());
+  entry.doubtEndsAt = instant(Math.min(entry.doubtEndsAt, made.until));
+  state.agenda.hasten(entry, entry.doubtEndsAt);
+  reselect(state, entry, now);
+  if (!isKnown && entry.selected?.peer === peer) state.ask(subnet, now);
 }
 
 /** Nothing is left of a subnet. */

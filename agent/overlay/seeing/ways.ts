@@ -2,7 +2,7 @@ import type { Identity } from '#crypto';
 import type { Clock } from '#kernel';
 import type { Keys } from '../keys.ts';
 import type { Peers } from '../peer/peers.ts';
-import type { RouterMachine } from '../router/router.ts';
+import type { Routing } from '../routing.ts';
 import { wayTo } from './route-view.ts';
 import type { TraceWays } from './tracer.ts';
 
@@ -11,12 +11,13 @@ export function traceWays(
   clock: Clock,
   identity: Identity,
   keys: Keys,
-  router: RouterMachine,
+  routing: Routing,
   peers: () => Peers,
-  routing: Pick<TraceWays, 'want' | 'onRoute'>,
 ): TraceWays {
+  const { router } = routing;
   return {
-    ...routing,
+    want: (subnet) => routing.want(subnet),
+    onRoute: (listener) => routing.onRoute(listener),
     own: identity.subnet,
     source: identity.address,
     keyOf: (subnet) => keys.named(subnet) ?? router.keyOf(subnet),

@@ -199,6 +199,7 @@ export class RoutingNode {
       keyOf: () => undefined,
       want: (subnet: Subnet) => this.step({ kind: 'wanted', subnet }),
       hold: (subnet: Subnet, frame: DataFrame) => this.step({ kind: 'hold', subnet, frame }),
+      died: () => {},
       setTransit: (isOpen: boolean) => this.step({ kind: 'transit', isOpen }),
       send: (peer: PeerId, frame: DataFrame) => {
         this.ends.get(peer)?.send(frame);
