@@ -143,6 +143,12 @@ export class Exchange {
     this.#path.flush(now);
   }
 
+  /** A link has room again. Messages of old need not be told: their answers come. */
+  drained(now: Instant): void {
+    this.#now = now;
+    this.#path.drained(now);
+  }
+
   routeFound(subnet: Subnet, now: Instant): void {
     this.#now = now;
     this.#messages.routeFound(subnet, now);

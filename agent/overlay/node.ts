@@ -104,6 +104,8 @@ class OverlayNode implements Overlay {
     prepareBlake3().catch((error) => this.#env.log.warn('blake3-stays-portable', { cause: messageOf(error) }));
     this.#running = true;
     this.#routing.start();
+    this.#traffic.start(this.#now());
+    this.#trafficAlarm.set(this.#traffic.deadline());
     try {
       await this.#peers.start(this.#options.listen);
       this.#discovery = startDiscovery(
@@ -123,6 +125,7 @@ class OverlayNode implements Overlay {
     if (!this.#running) return;
     this.#messages.close(this.#now());
     this.sight.stop();
+    this.#traffic.stop(this.#now());
     this.#running = false;
     this.#routing.stop();
     for (const alarm of [this.#trafficAlarm, this.#messageAlarm]) alarm.stop();
@@ -249,6 +252,7 @@ class OverlayNode implements Overlay {
   #flush(): void {
     this.#messages.flush(this.#now());
     this.#messageAlarm.set(this.#messages.deadline());
+    this.#peers.flush();
   }
 
   #makeTraffic(now: Instant): Traffic {
@@ -281,8 +285,8 @@ class OverlayNode implements Overlay {
       },
     };
     const { random } = this.#env;
-    const { transit, transitLimit } = this.#options;
-    const given = { transit, transitLimit, random, counts: this.#counts, now };
+    const { transit, transitLimit, transitMemory } = this.#options;
+    const given = { transit, transitLimit, transitMemory, random, counts: this.#counts, now };
     return new Traffic(this.#identity, this.#keys, ways, deliveries, given);
   }
 
@@ -298,6 +302,10 @@ class OverlayNode implements Overlay {
         down: (peer, why) => this.#peerDown(peer, why),
         costChanged: (peer, cost) => this.#routing.step({ kind: 'cost-changed', peer: peer.id, cost }),
         batch: (isBegin) => this.#batch(isBegin),
+        drained: () => {
+          this.#messages.drained(this.#now());
+          this.#messageAlarm.set(this.#messages.deadline());
+        },
         data: (peer, frame) => this.#traffic.receive(peer.id, frame, this.#now()),
         control: (peer, packet) => this.#routing.control(peer.id, packet),
         count: (what) => this.#counts.add(what),

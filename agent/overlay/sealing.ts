@@ -17,10 +17,14 @@ const maxBodyBytes = 65_503;
 /** Nonces drawn at a time: one call for random bytes costs as much as half a cipher. */
 const noncesAtOnce = 128;
 
-/** Makes sealed frames; the plaintext is put together in one scratch buffer, so that a packet costs one allocation. */
+/** From this length on frames are made in one place. */
+const longBytes = 4096;
+
+/** Makes sealed frames; the plaintext is put together in one scratch buffer, and so are long frames: they are lent until the next. */
 export class Sealer {
   readonly #random: Random;
   readonly #scratch = Buffer.alloc(plaintextHeaderBytes + maxBodyBytes);
+  readonly #long = Buffer.allocUnsafeSlow(dataHeaderBytes + plaintextHeaderBytes + maxBodyBytes + sealOverheadBytes);
   #nonces: Uint8Array = new Uint8Array(0);
   #at = 0;
 
@@ -43,7 +47,9 @@ export class Sealer {
     const plain = this.#scratch.subarray(0, plaintextHeaderBytes + body.length);
     plain.writeUInt32BE(0x0100_0000 + kind * 0x1_0000, 0);
     plain.set(body, plaintextHeaderBytes);
-    const bytes = startDataFrame(source, destination, originHopLimit, plain.length + tailBytes + sealOverheadBytes);
+    const payloadBytes = plain.length + tailBytes + sealOverheadBytes;
+    const long = payloadBytes < longBytes ? undefined : this.#long.subarray(0, dataHeaderBytes + payloadBytes);
+    const bytes = startDataFrame(source, destination, originHopLimit, payloadBytes, long);
     sealInto(key, this.#nonce(), plain, bytes, dataHeaderBytes, tail);
     return new DataFrame(bytes);
   }

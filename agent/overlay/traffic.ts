@@ -1,7 +1,7 @@
 import type { Identity } from '#crypto';
 import { subnetOf } from '#crypto';
 import type { Address, Instant, PublicKey, Random, Subnet } from '#kernel';
-import { instant, never, seconds } from '#kernel';
+import { instant, never, release, seconds } from '#kernel';
 import type { Counts } from './counts.ts';
 import type { Keys } from './keys.ts';
 import { Rate } from './peer/rate.ts';
@@ -10,7 +10,9 @@ import { firstAddress } from './router/table.ts';
 import type { PeerId } from './router/types.ts';
 import { WaitingPackets } from './router/waiting.ts';
 import { type Kind, openFrame, Sealer } from './sealing.ts';
-import { TransitBudget, type TransitLimit } from './transit.ts';
+import type { TransitLimit } from './transit.ts';
+import { TransitGate } from './transit-gate.ts';
+import type { TransitMemory } from './types.ts';
 import { DataFrame, plaintextKind } from './wire/data.ts';
 import { decodeIcmp, encodeIcmp, type Icmp, type IcmpReason } from './wire/icmp.ts';
 
@@ -27,13 +29,14 @@ export interface Ways {
   died(subnet: Subnet, hop: PeerId): void;
   /** Whether this node is a way for others now. */
   setTransit(isOpen: boolean): void;
-  /** False: too much waits on that link already. */
+  /** The frame is only lent. False: too much waits on that link already. */
   send(peer: PeerId, frame: DataFrame): boolean;
 }
 
 /** What comes out of opened packets. */
 export interface Deliveries {
   message(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
+  /** The body is only lent. */
   path(from: { readonly key: PublicKey; readonly address: Address }, to: Address, body: Uint8Array): void;
   icmp(from: PublicKey, icmp: Icmp): void;
 }
@@ -49,9 +52,8 @@ export class Traffic {
   readonly #ways: Ways;
   readonly #deliveries: Deliveries;
   readonly #transit: boolean;
-  readonly #budget: TransitBudget | null;
-  /** When this node may be a way for others again; null: it is one. */
-  #opensAt: Instant | null = null;
+  /** Null: what is carried has no bound. */
+  readonly #gate: TransitGate | null;
   readonly #sealer: Sealer;
   readonly #counts: Counts;
   readonly #unopened = new WaitingPackets({
@@ -73,6 +75,7 @@ export class Traffic {
     options: {
       readonly transit: boolean;
       readonly transitLimit?: TransitLimit | undefined;
+      readonly transitMemory?: TransitMemory | undefined;
       readonly random: Random;
       readonly counts: Counts;
       readonly now: Instant;
@@ -83,11 +86,22 @@ export class Traffic {
     this.#ways = ways;
     this.#deliveries = deliveries;
     this.#transit = options.transit;
-    this.#budget = options.transitLimit === undefined ? null : new TransitBudget(options.transitLimit, options.now);
     this.#sealer = new Sealer(options.random);
-    this.#counts = options.counts;
+    const { counts, now, transitLimit, transitMemory } = options;
+    this.#counts = counts;
+    const setTransit = (isOpen: boolean): void => ways.setTransit(isOpen);
+    this.#gate =
+      transitLimit === undefined ? null : new TransitGate(transitLimit, transitMemory, counts, setTransit, now);
     this.#strangers = new Rate(50, 200, options.now);
     this.#icmps = new Rate(50, 200, options.now);
+  }
+
+  start(now: Instant): void {
+    this.#gate?.start(now);
+  }
+
+  stop(now: Instant): void {
+    this.#gate?.stop(now);
   }
 
   /** Seals and sends; the frame waits if there is no route. What cannot be sealed yet is dropped: messages resend. */
@@ -111,9 +125,9 @@ export class Traffic {
     const frame = this.#sealer.seal(shared, kind, source, to, body, tail);
     this.#counts.add('packets_sent');
     const hop = this.#ways.nextHop(subnet, now);
-    if (hop === null) this.#ways.hold(subnet, frame);
-    else if (!this.#ways.send(hop, frame)) this.#counts.add('dropped_link_full');
-    else this.#recent.sent(frame, subnet, hop, now);
+    if (hop === null) this.#ways.hold(subnet, frame.copy(frame.hopLimit));
+    else if (this.#ways.send(hop, frame)) this.#recent.sent(frame, subnet, hop, now);
+    else this.#counts.add('dropped_link_full');
   }
 
   /** A frame from a neighbour; its bytes are not ours to keep. */
@@ -140,11 +154,11 @@ export class Traffic {
 
   sweep(now: Instant): void {
     for (const _ of this.#unopened.sweep(now)) this.#counts.add('dropped_key_not_found');
-    this.#reopen(now);
+    this.#gate?.sweep(now);
   }
 
   deadline(): Instant {
-    return instant(Math.min(this.#unopened.deadline(), this.#opensAt ?? never));
+    return instant(Math.min(this.#unopened.deadline(), this.#gate?.deadline() ?? never));
   }
 
   get waitingForKeys(): number {
@@ -154,36 +168,14 @@ export class Traffic {
   #forward(from: PeerId, subnet: Subnet, frame: DataFrame, now: Instant): void {
     const hop = this.#ways.nextHop(subnet, now);
     if (hop === from) return this.#counts.add('dropped_back_to_sender');
-    if (!this.#mayCarry(frame.bytes.length, now)) return;
+    if (this.#gate?.mayCarry(frame.bytes.length, now) === false) return;
     const onward = frame.copy(frame.hopLimit - 1);
     if (hop !== null) {
       if (this.#ways.send(hop, onward)) this.#counts.add('packets_forwarded');
       else this.#counts.add('dropped_link_full');
+      release(onward.bytes);
     } else if (this.#ways.wasLost(subnet, now)) this.#died(frame, 'no-route', now);
     else this.#ways.hold(subnet, onward);
-  }
-
-  /** False: dropped. When the day's is used up, the others are told to go another way. */
-  #mayCarry(bytes: number, now: Instant): boolean {
-    if (this.#budget === null) return true;
-    const usedUp = this.#opensAt === null ? this.#budget.take(bytes, now) : 'day';
-    if (usedUp === null) {
-      this.#counts.add('transit_bytes', bytes);
-      return true;
-    }
-    this.#counts.add(`dropped_transit_${usedUp}`);
-    if (usedUp === 'second' || this.#opensAt !== null) return false;
-    this.#opensAt = this.#budget.nextHour();
-    this.#counts.add('transit_closed');
-    this.#ways.setTransit(false);
-    return false;
-  }
-
-  #reopen(now: Instant): void {
-    if (this.#opensAt === null || this.#budget === null || now < this.#opensAt) return;
-    const isFree = this.#budget.hasRoom(now);
-    this.#opensAt = isFree ? null : this.#budget.nextHour();
-    if (isFree) this.#ways.setTransit(true);
   }
 
   #local(frame: DataFrame, now: Instant): void {
@@ -208,6 +200,7 @@ export class Traffic {
       this.#deliveries.message({ key, address: frame.source }, frame.destination, opened.body);
     } else if (opened.kind === plaintextKind.path) {
       this.#deliveries.path({ key, address: frame.source }, frame.destination, opened.body);
+      release(opened.body);
     } else if (opened.kind === plaintextKind.icmp) this.#icmp(key, opened.body, now);
     else this.#counts.add('dropped_kind');
     return true;

@@ -5,6 +5,7 @@ import { defaultGateOptions, Gate } from '../../agent/overlay/peer/gate.ts';
 import { defaultLinkOptions, type LinkEvent, LinkMachine } from '../../agent/overlay/peer/link.ts';
 import { Outbox } from '../../agent/overlay/peer/outbox.ts';
 import { Rate } from '../../agent/overlay/peer/rate.ts';
+import { Slabs } from '../../agent/overlay/peer/slabs.ts';
 
 const at = (ms: number): Instant => instant(ms);
 
@@ -135,6 +136,7 @@ test('what one tick has to say is one write, and data is dropped before control 
   const outbox = new Outbox(
     wire,
     { dataLimitBytes: 10, ownLimitBytes: 10, controlLimitBytes: 20 },
+    new Slabs(),
     (run) => planned.push(run),
     () => {},
   );

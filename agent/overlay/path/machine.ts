@@ -140,7 +140,7 @@ export class PathMachine {
     return true;
   }
 
-  /** One opened path packet. Never throws on what a stranger can send. */
+  /** One opened path packet, only lent. Never throws on what a stranger can send. */
   packet(from: Origin, toAddress: Address, body: Uint8Array, now: Instant): void {
     const packet = bufferOver(body);
     this.counters.path_packets_received++;
@@ -173,6 +173,13 @@ export class PathMachine {
 
   release(now: Instant): void {
     this.#isHolding = false;
+    this.flush(now);
+  }
+
+  /** A link has room again. */
+  drained(now: Instant): void {
+    for (const far of this.#sending.waiting) this.#dirty.add(far);
+    this.#sending.waiting.clear();
     this.flush(now);
   }
 
@@ -271,7 +278,7 @@ export class PathMachine {
   #inside(from: Origin, toAddress: Address, packet: Buffer, now: Instant): void {
     const far = this.#fars.known(from.key);
     const token = tokenOf(packet);
-    const session = far === undefined ? null : sessionOf(far, token);
+    const session = far?.sessionOf(token) ?? null;
     if (far === undefined || session === null) return this.#greetings.stray(from, token, now);
     far.usedAt = now;
     far.address = from.address;
@@ -303,11 +310,7 @@ export class PathMachine {
 
   /** An acknowledgement is due: at once, or when it has company, or in a while. */
   #due(far: Far, session: Session, bytes: number, isUrgent: boolean, now: Instant): void {
-    const { ackWithin, ackAfterPackets, ackAfterBytes } = this.#options;
-    session.dueCount++;
-    session.dueBytes += bytes;
-    const isEnough = isUrgent || session.dueCount >= ackAfterPackets || session.dueBytes >= ackAfterBytes;
-    session.ackAt = instant(Math.min(session.ackAt, isEnough ? now : now + ackWithin));
+    session.due(bytes, isUrgent, this.#options, now);
     this.#stir(far);
   }
 
@@ -400,8 +403,3 @@ export class PathMachine {
     this.#stir(far);
   }
 }
-
-const sessionOf = (far: Far, token: number): Session | null => {
-  if (far.session?.mine === token) return far.session;
-  return far.next?.mine === token ? far.next : null;
-};

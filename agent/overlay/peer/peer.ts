@@ -17,6 +17,7 @@ import type { DataFrame } from '../wire/data.ts';
 import { Framer } from '../wire/framer.ts';
 import { type LinkEffect, type LinkEvent, LinkMachine, type LinkOptions } from './link.ts';
 import { Outbox, type OutboxOptions } from './outbox.ts';
+import type { Slabs } from './slabs.ts';
 
 /** What a peer tells the node. */
 export interface PeerSink {
@@ -25,6 +26,8 @@ export interface PeerSink {
   costChanged(peer: Peer, cost: number): void;
   /** One read from the link begins or has ended: what it brings in between belongs together. */
   batch(isBegin: boolean): void;
+  /** All that waited has been handed to the network. */
+  drained(peer: Peer): void;
   data(peer: Peer, frame: Uint8Array): void;
   control(peer: Peer, packet: Control): void;
   count(what: string): void;
@@ -35,6 +38,9 @@ export interface PeerSink {
 export interface PeerOptions {
   readonly link: LinkOptions;
   readonly outbox: OutboxOptions;
+  readonly slabs: Slabs;
+  /** Runs something together with what the other links have to say. */
+  readonly soon: (run: () => void) => void;
   /** A link over which no packet comes for this long after it opened belongs to no node. */
   readonly firstPacketWithinMs: number;
 }
@@ -107,7 +113,8 @@ export class Peer {
     this.events = {
       opened: () => this.#opened(),
       received: (bytes) => this.#received(bytes),
-      drained: () => undefined,
+      drained: () => sink.drained(this),
+      keepsNothing: true,
       closed: (cause) => this.#ended(cause),
     };
   }
@@ -115,7 +122,8 @@ export class Peer {
   /** The link that `events` belongs to; `isOpen` for one that came in. */
   attach(link: ByteLink, isOpen: boolean): void {
     this.#link = link;
-    this.#outbox = new Outbox(link, this.#options.outbox, this.#clock.soon, (bytes) => {
+    const { outbox, slabs, soon } = this.#options;
+    this.#outbox = new Outbox(link, outbox, slabs, soon, (bytes) => {
       this.txBytes += bytes;
       const isMore = bytes > this.#keepAliveBytes;
       this.#keepAliveBytes = 0;

@@ -21,6 +21,7 @@ import { NetworkWatch } from './network-watch.ts';
 import { defaultOutboxOptions } from './outbox.ts';
 import { Peer, type PeerOptions, type PeerSink } from './peer.ts';
 import { Rate } from './rate.ts';
+import { Slabs } from './slabs.ts';
 
 export interface PeersOptions {
   readonly inbound: InboundOptions;
@@ -72,6 +73,9 @@ export class Peers {
   readonly #watch: NetworkWatch;
   readonly #open = new Map<PeerId, Peer>();
   readonly #turnedAwayRate: Rate;
+  readonly #slabs = new Slabs();
+  /** What links have gathered and not yet written. */
+  #planned: (() => void)[] = [];
   #listeners: Listener[] = [];
   #nextId = 1;
   #running = false;
@@ -154,6 +158,13 @@ export class Peers {
     return this.#open.size;
   }
 
+  /** Writes what the links have gathered; else that happens at the end of the tick. */
+  flush(): void {
+    const planned = this.#planned;
+    this.#planned = [];
+    for (const run of planned) run();
+  }
+
   /** Bytes of all links that are open now. */
   get bytes(): { readonly rx: number; readonly tx: number } {
     let [rx, tx] = [0, 0];
@@ -199,6 +210,10 @@ export class Peers {
     return [...ours, ...[...this.#inbound.peers].map((peer) => peer.status(now))];
   }
 
+  #soon(run: () => void): void {
+    if (this.#planned.push(run) === 1) this.#clock.soon(() => this.flush());
+  }
+
   #settled(endpoint: PeerEndpoint, proxy: ProxyServer | null): PeerEndpoint {
     const scheme = settledScheme(endpoint, this.#ground.network);
     return { ...endpoint, scheme, proxy: endpoint.proxy === undefined ? proxy : endpoint.proxy };
@@ -230,6 +245,8 @@ export class Peers {
     const options: PeerOptions = {
       link: { ...defaultLinkOptions, staticCost },
       outbox: defaultOutboxOptions,
+      slabs: this.#slabs,
+      soon: (run) => this.#soon(run),
       firstPacketWithinMs: this.#options.firstPacketWithinMs,
     };
     return new Peer(this.#nextId++ as PeerId, endpoint, kind, this.#clock, options, this.#sink, closed);

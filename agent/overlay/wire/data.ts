@@ -81,9 +81,14 @@ export class DataFrame {
   }
 }
 
-/** A frame with its headers written and room for `payloadBytes` behind them. */
-export function startDataFrame(source: Address, destination: Address, hopLimit: number, payloadBytes: number): Buffer {
-  const bytes = Buffer.allocUnsafe(dataHeaderBytes + payloadBytes);
+/** A frame, in `bytes` if given, with its headers written and room for `payloadBytes` behind them. */
+export function startDataFrame(
+  source: Address,
+  destination: Address,
+  hopLimit: number,
+  payloadBytes: number,
+  bytes = Buffer.allocUnsafe(dataHeaderBytes + payloadBytes),
+): Buffer {
   bytes.writeUInt32BE(0x0100_0000 + (frameType.data << 16), 0);
   bytes[frameHeaderBytes] = 0;
   bytes.writeUInt16BE(payloadBytes, lengthAt);
