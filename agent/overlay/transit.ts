@@ -1,6 +1,7 @@
 import type { Instant } from '#kernel';
 import { instant, never } from '#kernel';
 import { Rate } from './peer/rate.ts';
+import { hourMs, hoursKept, type TransitAccount } from './transit-account.ts';
 
 /** How much may be carried for others, in bytes of whole frames sent on; each has come in once, too. Null: without a bound. */
 export interface TransitLimit {
@@ -8,8 +9,6 @@ export interface TransitLimit {
   readonly bytesPerDay: number | null;
 }
 
-const hourMs = 3_600_000;
-const hoursOfDay = 24;
 const leastPart = 1 / 100;
 /** The longest frame: so much passes at once whatever the rate, so that a slow one lets every packet through some time. */
 const leastBurstBytes = 66_000;
@@ -17,21 +16,24 @@ const leastBurstBytes = 66_000;
 /**
  * What is carried for others: a token bucket of one second, and an account of the last day in whole hours, so that in no
  * 24 hours, whenever they begin, more passes than said. When the day's is used up this node is no way for others until the
- * oldest hour has left the account. It is kept in memory: a restart begins a new one.
+ * oldest hour has left the account. It counts powered time, so that it can go on after a restart as if there had been none.
  */
 export class TransitBudget {
   readonly #perDay: number | null;
   readonly #rate: Rate | null;
   /** Bytes by hour, the current one last. */
-  readonly #hours: number[] = [0];
+  readonly #hours: number[];
   #hourEndsAt: Instant;
-  #ofDay = 0;
+  #ofDay: number;
 
-  constructor({ bytesPerSecond, bytesPerDay }: TransitLimit, now: Instant) {
+  /** `kept`: where another left off. */
+  constructor({ bytesPerSecond, bytesPerDay }: TransitLimit, now: Instant, kept: TransitAccount | null = null) {
     this.#perDay = bytesPerDay;
     this.#rate =
       bytesPerSecond === null ? null : new Rate(bytesPerSecond, Math.max(bytesPerSecond, leastBurstBytes), now);
-    this.#hourEndsAt = instant(now + hourMs);
+    this.#hours = kept === null ? [0] : kept.hours.slice(-hoursKept);
+    this.#ofDay = this.#hours.reduce((sum, bytes) => sum + bytes, 0);
+    this.#hourEndsAt = instant(now + (kept?.hourLeftMs ?? hourMs));
   }
 
   /** Null: it may pass and is counted. Else what is used up. */
@@ -50,6 +52,11 @@ export class TransitBudget {
     return this.#perDay === null || this.#ofDay <= this.#perDay * (1 - leastPart);
   }
 
+  account(now: Instant): TransitAccount {
+    this.#pass(now);
+    return { hourLeftMs: this.#hourEndsAt - now, hours: [...this.#hours] };
+  }
+
   /** When some of the day's may be free again. */
   nextHour(): Instant {
     return this.#perDay === null ? never : this.#hourEndsAt;
@@ -58,7 +65,7 @@ export class TransitBudget {
   #pass(now: Instant): void {
     while (now >= this.#hourEndsAt) {
       this.#hourEndsAt = instant(this.#hourEndsAt + hourMs);
-      if (this.#hours.push(0) > hoursOfDay + 1) this.#ofDay -= this.#hours.shift() ?? 0;
+      if (this.#hours.push(0) > hoursKept) this.#ofDay -= this.#hours.shift() ?? 0;
     }
   }
 }

@@ -22,6 +22,8 @@ export interface OverlayOptions {
   readonly transit: boolean;
   /** How much of that; left out: without a bound. */
   readonly transitLimit?: TransitLimit | undefined;
+  /** Keeps what has been carried over restarts; left out: each run begins a new day. */
+  readonly transitMemory?: TransitMemory | undefined;
   /** Asked at INIT, before a byte is reserved. False: dropped without a word (as stock does), counted. */
   readonly admit: (announced: AnnouncedMessage) => boolean;
   /**
@@ -32,6 +34,14 @@ export interface OverlayOptions {
   readonly store?: (message: ReceivedMessage) => Promise<boolean> | null;
   /** A message that is complete and whose hash is right; called at most once an id. */
   readonly received: (message: ReceivedMessage) => void;
+}
+
+/** A place for one small value. */
+export interface TransitMemory {
+  /** What was written last. */
+  read(): Uint8Array | undefined;
+  /** At most once a minute, and at the stop. */
+  write(value: Uint8Array): void;
 }
 
 export interface AnnouncedMessage {

@@ -2,6 +2,7 @@ import test from 'ava';
 import { instant } from '#kernel';
 import { Chance } from '#sim';
 import { TransitBudget } from '../../agent/overlay/transit.ts';
+import { decodeTransitAccount, encodeTransitAccount } from '../../agent/overlay/transit-account.ts';
 import { type Node, Scene } from './nodes.ts';
 
 const hour = 3_600_000;
@@ -84,4 +85,74 @@ test('when the day has been used up, others hear that there is no way here, take
   scene.network.partition('a', 'd');
   a.say(c.overlay.publicKey, new Uint8Array(1_000));
   t.true(await scene.until(() => c.received.length === 4, 60_000), 'a day later it is a way again');
+});
+
+test('what has been carried counts on over restarts, by powered time', (t) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const chance = new Chance(seed);
+    const limit = { bytesPerSecond: null, bytesPerDay: 1_000_000 };
+    let budget = new TransitBudget(limit, instant(0));
+    // The clock of each run begins anew; `powered` is what has passed in all of them.
+    let [powered, ran] = [0, 0];
+    const passed: { readonly at: number; readonly bytes: number }[] = [];
+    while (powered < 100 * hour) {
+      const step = chance.between(1, hour);
+      powered += step;
+      ran += step;
+      const bytes = chance.between(40, 60_000);
+      if (budget.take(bytes, instant(ran)) === null) passed.push({ at: powered, bytes });
+      if (!chance.hits(0.2)) continue;
+      const kept = decodeTransitAccount(encodeTransitAccount(budget.account(instant(ran))));
+      ran = chance.between(0, 1_000_000_000);
+      budget = new TransitBudget(limit, instant(ran), kept);
+    }
+    for (const { at: begin } of passed) {
+      const ofDay = passed.filter(({ at }) => at >= begin && at < begin + 24 * hour);
+      t.true(ofDay.reduce((sum, { bytes }) => sum + bytes, 0) <= 1_000_000, `seed ${seed}`);
+    }
+    t.true(passed.reduce((sum, { bytes }) => sum + bytes, 0) > 2_000_000, `seed ${seed}`);
+  }
+});
+
+test('a node that had used up its day is no way for others after a restart either, and writes once a minute', async (t) => {
+  const scene = new Scene(43);
+  const secret = new Uint8Array(32).fill(9);
+  const writes: { readonly at: number; readonly value: Uint8Array }[] = [];
+  const limited = {
+    transitLimit: { bytesPerSecond: null, bytesPerDay: 300_000 },
+    transitMemory: {
+      read: () => writes.at(-1)?.value,
+      write: (value: Uint8Array) => writes.push({ at: scene.world.now, value }),
+    },
+  };
+  const b = await scene.nodeOf('b', secret, [], limited);
+  const a = await scene.node('a', ['b'], { betterPath: false });
+  const c = await scene.node('c', ['b'], { betterPath: false });
+  for (let told = 0; told < 20; told++) {
+    a.say(c.overlay.publicKey, new Uint8Array(3_000));
+    await scene.run(10_000);
+  }
+  t.true(writes.length >= 3 && writes.length <= 4, `${writes.length} writes in 200 s`);
+  t.deepEqual(
+    writes.slice(1).filter(({ at }, index) => at - (writes[index]?.at ?? 0) < 60_000),
+    [],
+  );
+  a.say(c.overlay.publicKey, new Uint8Array(400_000));
+  t.true(await scene.until(() => count(b, 'transit_closed') === 1, 60_000));
+  await b.overlay.stop();
+  b.host.crash('killed');
+  const again = await scene.nodeOf('b', secret, [], limited);
+  await scene.run(60_000);
+  t.is(count(again, 'transit_closed'), 1, 'closed from the first');
+  t.is(count(again, 'transit_bytes'), 0);
+  t.false(a.overlay.reachable(c.overlay.publicKey));
+  t.true(await scene.until(() => a.overlay.reachable(c.overlay.publicKey), 26 * hour), 'a day later it is a way again');
+});
+
+test('a value that is no account of transit is taken for none', (t) => {
+  const account = { hourLeftMs: 5, hours: [1, 2 ** 40, 3] };
+  const value = encodeTransitAccount(account);
+  t.deepEqual(decodeTransitAccount(value), account);
+  for (const wrong of [value.subarray(0, 4), value.subarray(0, -1), value.subarray(0, 5), new Uint8Array(13).fill(255)])
+    t.is(decodeTransitAccount(wrong), null);
 });
