@@ -4,4 +4,26 @@ export { crc32 } from './crc.ts';
 export type { Identity } from './identity.ts';
 export { identityOf, secretKeyBytes } from './identity.ts';
 export { nonceBytes, open, sealInto, sealOverheadBytes } from './packet.ts';
+export type { SealBackend } from './seal/backend.ts';
+export { nodeBackend } from './seal/node.ts';
+export { createSealer } from './seal/sealer.ts';
+export type { Sealing, SealingOptions, SealingPorts } from './seal/sealing.ts';
+export { openSealing, sealFileNames } from './seal/sealing.ts';
+export { sodiumBackend } from './seal/sodium.ts';
+export type {
+  OpenOptions,
+  SealAlarm,
+  SealCounters,
+  SealEffect,
+  Sealed,
+  SealedKind,
+  Sealer,
+  SealerOptions,
+  SealFile,
+  SealPolicy,
+  SealRefusal,
+  SealRefusalReason,
+  SealStatus,
+  Unsealed,
+} from './seal/types.ts';
 export { type SharedKey, SharedKeys } from './shared.ts';

@@ -1,4 +1,5 @@
-import type { PublicKey } from '#kernel';
+import type { PublicKey, Random, Secret } from '#kernel';
+import type { SealBackend } from './backend.ts';
 
 /** What an envelope carries. Control (acknowledgements) never goes to an identity key. FORMAT.md. */
 export type SealedKind = 'data' | 'control';
@@ -150,4 +151,17 @@ export interface Sealer {
   readonly epoch: number;
   /** Overwrites every secret; nothing works afterwards. */
   close(): void;
+}
+
+export interface SealerOptions {
+  readonly backend: SealBackend;
+  /** The overlay's identity key. */
+  readonly identity: Secret;
+  /** 32 bytes shared by the whole network, mixed into every pair's key. */
+  readonly networkPsk?: Uint8Array | null;
+  readonly random: Pick<Random, 'bytes'>;
+  /** Monotonic milliseconds since this start. */
+  readonly uptimeMs: () => number;
+  /** The files as they were read; null where there is none. */
+  readonly stored: { readonly receiveKeys: Uint8Array | null; readonly contacts: Uint8Array | null };
 }

@@ -81,7 +81,11 @@ for (const backend of backends) {
       const message = bytes(plain);
       const whole = Buffer.concat([bytes(sealed), bytes(tag)]);
       const opened = Buffer.alloc(message.length);
-      t.is(backend.decrypt(opened, whole, bytes(associated), bytes(key), bytes(nonce)), result === 'valid', `case ${id} (${flag})`);
+      t.is(
+        backend.decrypt(opened, whole, bytes(associated), bytes(key), bytes(nonce)),
+        result === 'valid',
+        `case ${id} (${flag})`,
+      );
       if (result !== 'valid') continue;
       t.deepEqual(opened, message);
       const made = Buffer.concat([message, Buffer.alloc(16)]);
