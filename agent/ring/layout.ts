@@ -44,7 +44,9 @@ export interface Geometry {
 export function geometryOf(sizeBytes: number, segmentBytes: number | null): Geometry {
   const smallest = fewestSlots * (segmentBytes ?? smallestSegment);
   if (!Number.isSafeInteger(sizeBytes) || sizeBytes < smallest) {
-    throw new AgentError('ring/size', 'reconfigure', `ring: size ${sizeBytes} bytes, at least ${smallest} wanted`);
+    const why = segmentBytes === null ? '' : ` (8 segments of the ${segmentBytes} bytes that this ring was made with)`;
+    const text = `ring: size ${sizeBytes} bytes, at least ${smallest} wanted${why}`;
+    throw new AgentError('ring/size', 'reconfigure', text);
   }
   const wanted = Math.min(Math.max(sizeBytes / 16, smallestSegment), largestSegment);
   const segment = segmentBytes ?? Math.floor(wanted / pageBytes) * pageBytes;

@@ -4,6 +4,7 @@ import { type BatchHeader, sealBatch } from './batch.ts';
 import { type Geometry, padded } from './layout.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
+import { Slots } from './slots.ts';
 import { Tail } from './tail.ts';
 
 const zeroPieceBytes = 256 * 1024;
@@ -31,11 +32,11 @@ export class Log {
   /** Zeros not counted: those are written once in the file's life. */
   bytesWritten = 0;
   zeroesWritten = 0;
-  readonly #free: number[];
+  readonly #slots: Slots;
   readonly #journal: Journal;
-  #begunSlots: number;
   #zeroedBytes: number;
   #zeroing: Promise<void> | null = null;
+  #truncating: Promise<void> | null = null;
   /** A sync failed in the newest segment: nothing more goes there. */
   #abandoned = false;
   #nextSegment: number;
@@ -52,8 +53,7 @@ export class Log {
     this.ringId = ringId;
     this.file = file;
     this.segments = content.segments;
-    this.#free = content.freeSlots;
-    this.#begunSlots = content.begunSlots;
+    this.#slots = new Slots(geometry, content, this.#heldSlots);
     this.#zeroedBytes = content.zeroedBytes;
     this.#nextSegment = nextSegment;
     this.#journal = journal;
@@ -65,7 +65,7 @@ export class Log {
   }
 
   get freeSlots(): number {
-    return this.#free.length + Math.max(0, this.geometry.slots - this.#begunSlots);
+    return this.#slots.free(this.#heldSlots);
   }
 
   get usedBytes(): number {
@@ -110,7 +110,9 @@ export class Log {
     const index = this.segments.indexOf(segment);
     if (index < 0) return;
     this.segments.splice(index, 1);
-    if (segment.slot >= 0 && segment.slot < this.geometry.slots) this.#free.push(segment.slot);
+    if (segment.slot < 0) return;
+    this.#slots.giveBack(segment.slot, this.#heldSlots);
+    this.shrink();
   }
 
   /**
@@ -140,17 +142,40 @@ export class Log {
     this.bytesWritten += bytes.length;
   }
 
+  /** Gives the file's end back to the file system, once nothing lies behind the configured size. */
+  shrink(): void {
+    const { slots, segmentBytes } = this.geometry;
+    if (!this.#slots.cut(this.segments.every((segment) => segment.slot < slots))) return;
+    this.#zeroedBytes = Math.min(this.#zeroedBytes, slots * segmentBytes);
+    this.#truncating = this.file.truncate(slots * segmentBytes).then(
+      () => this.#journal.info('ring-shrunk', { sizeBytes: slots * segmentBytes }),
+      (error) => this.#journal.warn('ring-shrink-refused', { why: messageOf(error) }),
+    );
+  }
+
+  /** More is held than the configured size has room for: it shrinks as that is freed. */
+  get shrinking(): boolean {
+    return this.#slots.limit > this.geometry.slots;
+  }
+
   /** Makes the next slot ready in the background, so that no commit waits for it. */
   zeroAhead(): void {
-    if (this.#free.length > 0 || this.#begunSlots >= this.geometry.slots) return;
-    this.#zero((this.#begunSlots + 1) * this.geometry.segmentBytes).catch((error) => {
+    const next = this.#slots.nextNew;
+    if (next === null) return;
+    this.#zero((next + 1) * this.geometry.segmentBytes).catch((error) => {
       this.#journal.debug('ring-zero-ahead', () => ({ error: messageOf(error) }));
     });
   }
 
   async close(): Promise<void> {
     await this.#zeroing?.catch(() => undefined);
+    await this.#truncating;
     await this.file.close();
+  }
+
+  /** Slots that live segments lie in. */
+  get #heldSlots(): number {
+    return this.segments.reduce((held, { slot }) => (slot < 0 ? held : held + 1), 0);
   }
 
   #openSegment(header: BatchHeader): Segment {
@@ -160,7 +185,8 @@ export class Log {
       this.#abandoned = false;
       return active;
     }
-    const slot = this.#takeSlot();
+    const slot = this.#slots.take(this.#heldSlots);
+    if (slot === null) throw new AgentError('ring/full', 'retry', 'ring: no free segment');
     const { first, ringTime } = header;
     const segment = {
       id: this.#nextSegment++,
@@ -175,13 +201,6 @@ export class Log {
     this.segments.push(segment);
     this.#abandoned = false;
     return segment;
-  }
-
-  #takeSlot(): number {
-    const freed = this.#free.shift();
-    if (freed !== undefined) return freed;
-    if (this.#begunSlots >= this.geometry.slots) throw new AgentError('ring/full', 'retry', 'ring: no free segment');
-    return this.#begunSlots++;
   }
 
   async #writeHeader(segment: Segment, start: number): Promise<void> {

@@ -76,7 +76,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const headless = segments.filter(({ slot }) => slots[slot]?.damaged === true);
   for (const segment of headless) if (!maybeTorn(segment, slots, replayed, checkpoint)) damage.header(segment);
   const used = new Set(segments.map((segment) => segment.slot));
-  const freeSlots = slots.map(({ slot }) => slot).filter((slot) => !used.has(slot) && slot < geometry.slots);
+  const freeSlots = slots.map(({ slot }) => slot).filter((slot) => !used.has(slot));
   const nextSegment = Math.max(0, ...segments.map(({ id }) => id), ...slots.map(idOf)) + 1;
   const content = { segments, freeSlots, begunSlots: slots.length, zeroedBytes: size - (size % 4096) };
   const log = new Log(geometry, ringId, file, content, nextSegment, env.log);

@@ -93,6 +93,7 @@ export class DiskRing implements Ring {
    * refused by the disk.
    */
   async begin(lastBatch: LastBatch | null, headless: readonly Segment[]): Promise<void> {
+    this.#log.shrink();
     this.#log.zeroAhead();
     if (lastBatch !== null) this.#durable = lastBatch.before;
     const tried = this.#listeners.whenTried();

@@ -93,7 +93,11 @@ const api = section('The HTTP interface.', {
 });
 
 const ring = section('The disk ring buffer.', {
-  size: preset('Space on disk (units of 1024).', value.size({ least: '1MB', most: '1024GB' }), '512MB'),
+  size: preset(
+    'Space on disk (units of 1024). May be changed between starts: when made smaller than what waits, it shrinks as that is delivered.',
+    value.size({ least: '1MB', most: '1024GB' }),
+    '512MB',
+  ),
   full: preset(
     'When full: drop the oldest, or give a publisher no acknowledgement until there is room.',
     value.choice(['drop-oldest', 'refuse']),

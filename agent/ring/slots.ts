@@ -1,0 +1,65 @@
+import type { Geometry } from './layout.ts';
+
+/**
+ * Which slots of the file may be taken. Normally as many segments live as the configured size has slots. When the size was
+ * made smaller than what is held, so many live as there are, and some to go on in; the limit sinks as segments are freed, so
+ * that nothing is dropped for the sake of the size alone.
+ */
+export class Slots {
+  readonly #geometry: Geometry;
+  /** Taken in turn, so that the medium wears evenly. */
+  #free: number[];
+  /** Slots that the file has room for, whole or begun. */
+  #begun: number;
+  /** How many segments may live at once. */
+  limit: number;
+
+  constructor(
+    geometry: Geometry,
+    { freeSlots, begunSlots }: { readonly freeSlots: readonly number[]; readonly begunSlots: number },
+    held: number,
+  ) {
+    this.#geometry = geometry;
+    this.#free = [...freeSlots];
+    this.#begun = begunSlots;
+    this.limit = Math.max(geometry.slots, this.#enough(held));
+  }
+
+  free(held: number): number {
+    const there = this.#free.length + Math.max(0, this.limit - this.#begun);
+    return Math.max(0, Math.min(there, this.limit - held));
+  }
+
+  /** The slot at the file's end that is begun next, when no other is free; null: none. */
+  get nextNew(): number | null {
+    return this.#free.length > 0 || this.#begun >= this.limit ? null : this.#begun;
+  }
+
+  /** Null when there is none. Slots behind the configured size are taken last. */
+  take(held: number): number | null {
+    if (this.free(held) === 0) return null;
+    const inside = this.#free.findIndex((slot) => slot < this.#geometry.slots);
+    const [taken] = this.#free.splice(Math.max(0, inside), 1);
+    return taken ?? this.#begun++;
+  }
+
+  /** `held`: without it. */
+  giveBack(slot: number, held: number): void {
+    this.#free.push(slot);
+    this.limit = Math.max(this.#geometry.slots, Math.min(this.limit, this.#enough(held)));
+  }
+
+  /** True when the file's end may go, and is counted as gone: the limit has sunk and nothing lives there (`clear`). */
+  cut(clear: boolean): boolean {
+    const { slots } = this.#geometry;
+    if (this.#begun <= slots || this.limit > slots || !clear) return false;
+    this.#begun = slots;
+    this.#free = this.#free.filter((slot) => slot < slots);
+    return true;
+  }
+
+  /** What is held, the reserve, and three more: the start itself may begin a segment, and must not make room for it. */
+  #enough(held: number): number {
+    return held + this.#geometry.reserveSlots + 3;
+  }
+}
