@@ -16,6 +16,8 @@ export interface DeskOptions {
   readonly forwarding: Forwarding;
   /** Topics of the bus: never read or sent here. */
   readonly reserved: (topic: Uint8Array) => boolean;
+  /** Told of whom nobody has named, and what was not let in. */
+  readonly stranger: (from: PublicKey) => void;
   readonly send: (message: OutgoingMessage) => MessageId | null;
   readonly markRead: (id: MessageId, from: Address) => void;
 }
@@ -143,8 +145,11 @@ export class MessageDesk {
   }
 
   #refused(from: PublicKey): false {
-    if (this.#options.contacts.withKey(from) === undefined) this.counters.unknownSender++;
-    else this.counters.topicRefused++;
+    if (this.#options.contacts.withKey(from) !== undefined) this.counters.topicRefused++;
+    else {
+      this.counters.unknownSender++;
+      this.#options.stranger(from);
+    }
     return false;
   }
 

@@ -125,11 +125,17 @@ function peerFindings(overlay: Overlay, areContacts: boolean): Finding[] {
   return [...(alive > 0 ? [fine('peers', `${alive} of ${peers.length} connected`)] : []), ...lines];
 }
 
+/** Keys that a line has room for. */
+const strangersNamed = 3;
+
 /** Nobody has to be right who sends here, but it may be a node of one's own that has no name yet. */
-function strangerFindings({ bus }: ApiOptions): Finding[] {
-  const count = bus.counters.unknownSender;
-  if (count === 0) return [];
-  const found = `${count} messages dropped since the start, from keys that are no contact`;
+function strangerFindings({ strangers }: ApiOptions): Finding[] {
+  const recent = strangers.recent();
+  if (recent.length === 0) return [];
+  const count = recent.reduce((sum, stranger) => sum + stranger.count, 0);
+  const named = recent.slice(0, strangersNamed).map(({ publicKey }) => publicKey);
+  const keys = `${named.join(', ')}${recent.length > named.length ? ' and others' : ''}`;
+  const found = `${count} messages dropped lately, from keys that are no contact: ${keys}`;
   const remedy = 'if a node of yours cannot send to this one: hypha contacts add NAME KEY, and an [[accept]] for it';
   return [{ subject: 'strangers', state: 'note', cause: 'unknown-sender', found, remedy }];
 }

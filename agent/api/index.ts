@@ -5,6 +5,7 @@ export { type AgentEvent, EventHub } from './events.ts';
 export { type AskSocket, Forwarding, type SocketLimits } from './forwarding.ts';
 export { Inbox } from './inbox/inbox.ts';
 export { createApi } from './server.ts';
+export { Strangers } from './strangers.ts';
 export { Topics } from './topics.ts';
 export type { Api, ApiOptions, Listening, NodeCard } from './types.ts';
 export { cardOf, endpointText } from './views.ts';

@@ -70,7 +70,8 @@ function destination({ contacts }: ApiOptions, found: unknown): PublicKey | Addr
 
 function sightOf({ overlay }: ApiOptions): Sight {
   if (overlay.sight !== undefined) return overlay.sight;
-  throw new AgentError('api/closed', 'reject', 'overlay: found a stock daemon, wanted the node of this agent');
+  const text = `overlay: found a stock daemon, whose packets this agent does not see, wanted a node of its own (no overlay.daemon); for the daemon's own view: mycelium peers list, mycelium routes selected; for contacts: hypha doctor`;
+  throw new AgentError('api/closed', 'reject', text);
 }
 
 function count(query: Query, name: string, most: number, preset: number): number {

@@ -8,6 +8,7 @@ import type { Ring } from '#ring';
 import type { Contacts } from './contacts.ts';
 import type { MessageDesk } from './desk.ts';
 import type { EventHub } from './events.ts';
+import type { Strangers } from './strangers.ts';
 
 /** What the API shows and commands. */
 export interface ApiOptions {
@@ -35,6 +36,7 @@ export interface ApiOptions {
   readonly contacts: Contacts;
   readonly desk: MessageDesk;
   readonly events: EventHub;
+  readonly strangers: Strangers;
   readonly links: () => readonly LinkView[];
   /** Where the other parts listen, with real ports. */
   readonly listening: () => Listening;

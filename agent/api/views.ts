@@ -4,6 +4,7 @@ import type { ReceivedMessage } from '#overlay';
 import { accountOf } from './account.ts';
 import { toBase64 } from './stock/shapes.ts';
 import type { ApiOptions, NodeCard } from './types.ts';
+import { whyPending } from './why-pending.ts';
 
 /** What /hypha/v1 answers, part by part. */
 
@@ -48,7 +49,7 @@ export const routesView = ({ overlay, contacts }: ApiOptions) =>
     ...route,
   }));
 
-export function linksView({ links, bus, ring }: ApiOptions) {
+export function linksView({ links, bus, ring, overlay }: ApiOptions) {
   const streams = bus.streams();
   const lines = accountOf(ring).lines;
   return links().map(({ name, to, publicKey, lane, topics, cursor }) => {
@@ -60,9 +61,11 @@ export function linksView({ links, bus, ring }: ApiOptions) {
       lane: laneNames[lane],
       topics,
       state: stream?.state ?? 'idle',
+      why: whyPending(to, overlay.reachable(publicKey), stream),
       pending: account?.pending ?? 0,
       inFlight: stream?.inFlight ?? 0,
       delivered: account?.delivered ?? 0,
+      refused: account?.dropped.refused ?? 0,
       resent: stream?.resent ?? 0,
       roundTripMs: stream?.roundTripMs ?? null,
       lastAckAgoMs: stream?.lastAckAgoMs ?? null,

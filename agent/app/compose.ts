@@ -1,4 +1,4 @@
-import { type Api, type ApiOptions, Contacts, createApi, EventHub, endpointText, type Inbox } from '#api';
+import { type Api, type ApiOptions, Contacts, createApi, EventHub, endpointText, type Inbox, Strangers } from '#api';
 import { type Broker, createBroker } from '#broker';
 import { type Bus, type BusEvent, createBus } from '#bus';
 import type { Identity } from '#crypto';
@@ -82,7 +82,8 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const contacts = new Contacts(configuration.contacts);
   const events = new EventHub(env.clock);
   const mqtt: Listener[] = [];
-  const desk = makeDesk(env, { ring, inbox, contacts, askSocket, overlay: () => overlay });
+  const strangers = new Strangers(env.clock);
+  const desk = makeDesk(env, { ring, inbox, contacts, strangers, askSocket, overlay: () => overlay });
   const overlay: Overlay = makeOverlay(configuration, env, { identity, network, contacts, desk, bus: () => bus });
   overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
   overlay.sight?.onPeer((change) => events.publish(asPeerEvent(change)));
@@ -101,6 +102,11 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     { env, overlay, ring },
     {
       ...links.port,
+      knows: (from) => {
+        const known = links.port.knows(from);
+        if (!known) strangers.note(from);
+        return known;
+      },
       event: (event) =>
         tell(event, [links.port.event, options.observe, (step) => events.publish(asEvent(step, contacts))]),
     },
@@ -132,6 +138,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     contacts,
     desk,
     events,
+    strangers,
     links: () => links.views(),
     listening: () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening }),
   } satisfies ApiOptions);

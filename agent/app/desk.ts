@@ -1,4 +1,4 @@
-import { type AskSocket, type Contacts, Forwarding, Inbox, MessageDesk, Topics } from '#api';
+import { type AskSocket, type Contacts, Forwarding, Inbox, MessageDesk, type Strangers, Topics } from '#api';
 import type { Env } from '#kernel';
 import type { Overlay } from '#overlay';
 import type { Ring } from '#ring';
@@ -22,6 +22,7 @@ export function makeDesk(
     readonly ring: Ring;
     readonly inbox: Inbox;
     readonly contacts: Contacts;
+    readonly strangers: Strangers;
     readonly askSocket: AskSocket;
     readonly overlay: () => Overlay;
   },
@@ -33,6 +34,7 @@ export function makeDesk(
     topics: new Topics(parts.ring),
     forwarding: new Forwarding(parts.askSocket, log),
     reserved: isBusTopic,
+    stranger: (from) => parts.strangers.note(from),
     send: (message) => parts.overlay().send(message),
     markRead: (id, from) => parts.overlay().markRead(id, from),
   });

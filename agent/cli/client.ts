@@ -92,11 +92,18 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
+/** What was asked for made no sense: the caller's to mend. */
+const exitCodeOf: Readonly<Record<number, number>> = {
+  400: exitCodes.usage,
+  422: exitCodes.usage,
+  503: exitCodes.tryAgain,
+};
+
 function refused(status: number, body: unknown): CommandError {
   const error = typeof body === 'object' && body !== null && 'error' in body ? body.error : null;
   const said =
     typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : `status ${status}`;
-  return new CommandError(status === 503 ? exitCodes.tryAgain : exitCodes.failed, said);
+  return new CommandError(exitCodeOf[status] ?? exitCodes.failed, said);
 }
 
 const notRunning = (data: string): CommandError =>

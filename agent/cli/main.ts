@@ -57,6 +57,10 @@ function makeProgram(): Command {
   return program;
 }
 
+const signals = `
+SIGTERM and SIGINT stop it cleanly, a second one at once. So does SIGHUP when the terminal it was started on has been closed;
+otherwise (systemd, kill -HUP, nohup) SIGHUP is only logged: settings are read at the start.`;
+
 function refuse(text: string): never {
   throw new CommanderError(2, 'hypha.refused', text);
 }
@@ -66,9 +70,9 @@ function nodeCommands(program: Command): void {
     .option('--name <name>', "this node's name")
     .option('--lan', 'listen on all addresses, and find neighbours on the local network')
     .action(async (options) => (await import('./commands/init.ts')).init(options));
-  command(program, 'run', 'run the agent in the foreground', 'hypha run --config ./hypha.toml --data ./state').action(
-    async (options) => (await import('./commands/run.ts')).run(options),
-  );
+  command(program, 'run', 'run the agent in the foreground', 'hypha run --config ./hypha.toml --data ./state')
+    .addHelpText('after', signals)
+    .action(async (options) => (await import('./commands/run.ts')).run(options));
   command(program, 'check', 'validate a configuration without starting', 'hypha check /etc/hypha/hypha.toml')
     .argument('<file>', 'configuration file')
     .action(async (file, options) => (await import('./commands/check.ts')).check(file, options));

@@ -28,8 +28,13 @@ export function realLog(options: LogOptions): RealLog {
   const out = destination({ dest: options.to, sync: false, maxLength: bufferBytes });
   let lost = 0;
   out.on('drop', () => lost++);
-  out.on('error', () => lost++);
   let closed = false;
+  out.on('error', (error) => {
+    lost++;
+    if (!isGone(error)) return;
+    closed = true;
+    out.destroy();
+  });
   const asWritten = options.format === 'json' ? (line: string) => line : readable;
   const sink = {
     write: (line: string) => {
@@ -71,9 +76,24 @@ function wrap(logger: Logger): Log {
 
 const closeMs = 1_000;
 
-function close(out: { end(): void; once(event: 'close', listener: () => void): unknown }): Promise<void> {
+/** The reader of a pipe has ended, or the terminal is closed: nothing will ever be read again. */
+const isGone = (error: Error): boolean => 'code' in error && (error.code === 'EPIPE' || error.code === 'EIO');
+
+interface Output {
+  readonly destroyed?: boolean;
+  end(): void;
+  destroy(): void;
+  once(event: 'close', listener: () => void): unknown;
+}
+
+/** What could not be written by then is given up: pino would try for ever when the process exits. */
+function close(out: Output): Promise<void> {
+  if (out.destroyed === true) return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, closeMs);
+    const timer = setTimeout(() => {
+      out.destroy();
+      resolve();
+    }, closeMs);
     out.once('close', () => {
       clearTimeout(timer);
       resolve();

@@ -1,11 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import anyTest, { type TestFn } from 'ava';
+import { connectAsync } from 'mqtt';
 import { clockFindings } from '../../agent/cli/doctor/here.ts';
-import { redacted } from '../../agent/cli/doctor/redact.ts';
+import { redacted, secretsIn } from '../../agent/cli/doctor/redact.ts';
+import { ask } from '../api/ask.ts';
 import { freePort } from '../interop/stock.ts';
 import { type Finished, hypha, makeDirectory, placeAgent, RunningAgent } from './hypha.ts';
 import { startLine } from './line.ts';
@@ -87,7 +89,6 @@ topics = ["#"]
 `;
   const unknown = await RunningAgent.start(placeAgent(directory.path, 'unknown', toml));
   t.teardown(() => unknown.stop().then(() => undefined));
-  const { connectAsync } = await import('mqtt');
   const sensor = await connectAsync(`mqtt://${unknown.doors['mqtt']}`);
   await sensor.publishAsync('a', '1', { qos: 1 });
   await sensor.endAsync();
@@ -98,7 +99,12 @@ topics = ["#"]
   const there = await at(2).hypha(['doctor', '--json']);
   const note = (JSON.parse(there.stdout) as Finding[]).find(({ cause }) => cause === 'unknown-sender');
   t.is(note?.state, 'note', there.stdout);
-  t.regex(note?.found ?? '', /^[1-9]\d* messages dropped since the start, from keys that are no contact$/);
+  const ofIt = JSON.parse((await unknown.hypha(['id', '--json'])).stdout).publicKey;
+  t.regex(note?.found ?? '', new RegExp(`^[1-9]\\d* messages dropped lately, from keys that are no contact: ${ofIt}$`));
+  const { text } = await ask(at(2), '/metrics');
+  t.regex(text, /^hypha_dropped_total\{reason="unknown-sender"\} [1-9]\d*$/m);
+  const shown = await unknown.hypha(['links']);
+  t.regex(shown.stdout, /\nright: there is a route, but it has not answered since the start; hypha doctor right\n/);
 });
 
 test.serial('no link, with the reason of each peer: no-peer', async (t) => {
@@ -169,6 +175,61 @@ asRoot('a disk without room: disk-full', async (t) => {
   t.true(causes(asked).includes('disk-full'), asked.stdout);
 });
 
+/** An agent with a link to nobody: everything published stays in its ring. */
+async function hoarder(name: string, settings: string, data?: string): Promise<RunningAgent> {
+  const toml = `overlay = { listen = [] }
+contacts = { hub = "${stranger}" }
+[[link]]
+to = "hub"
+topics = ["#"]
+`;
+  const place = placeAgent(directory.path, name, toml);
+  writeFileSync(place.config, readFileSync(place.config, 'utf8').replace(/^ring = .*$/m, settings));
+  return RunningAgent.start({ ...place, data: data ?? place.data });
+}
+
+/** Until the doctor names this cause; the whole finding. */
+async function found(agent: RunningAgent, cause: string): Promise<Finding> {
+  while (true) {
+    const { stdout } = await agent.hypha(['doctor', '--json']);
+    const finding = (JSON.parse(stdout) as Finding[]).find((one) => one.cause === cause);
+    if (finding !== undefined) return finding;
+  }
+}
+
+test.serial('a ring that is full and refuses: ring-full, and why links wait', async (t) => {
+  const agent = await hoarder('hoarder', 'ring = { size = "1MB", commit = "now", full = "refuse" }');
+  t.teardown(() => agent.stop().then(() => undefined));
+  const sensor = await connectAsync(`mqtt://${agent.doors['mqtt']}`);
+  for (let index = 0; index < 40; index++) sensor.publish('a', Buffer.alloc(50_000), { qos: 1 });
+  const finding = await found(agent, 'ring-full');
+  t.like(finding, { subject: 'ring', state: 'wrong' });
+  t.regex(finding.remedy ?? '', /ring\.size/);
+  t.regex((await agent.hypha(['links'])).stdout, /\nhub: no route to it; hypha doctor hub\n/);
+  sensor.end(true);
+});
+
+asRoot('a disk that takes nothing any more: disk, and all is well when there is room again', async (t) => {
+  const mount = mkdtempSync(join(directory.path, 'full-'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'none', mount]);
+  const agent = await hoarder('stalled', 'ring = { size = "16MB", commit = "now" }', join(mount, 'data'));
+  t.teardown(async () => {
+    await agent.stop();
+    execFileSync('umount', [mount]);
+    rmSync(mount, { recursive: true });
+  });
+  t.throws(() => writeFileSync(join(mount, 'filler'), Buffer.alloc(32 << 20)), { code: 'ENOSPC' });
+  const sensor = await connectAsync(`mqtt://${agent.doors['mqtt']}`);
+  for (let index = 0; index < 100; index++) sensor.publish('a', Buffer.alloc(100_000), { qos: 1 });
+  const finding = await found(agent, 'disk');
+  t.like(finding, { subject: 'ring', state: 'wrong', remedy: 'make room on the disk, or replace it' });
+  t.regex(finding.found, /^stalled: .*(no space|ENOSPC)/i);
+  rmSync(join(mount, 'filler'));
+  const ring = async () => (await agent.hypha(['ring'])).stdout;
+  while (!/^ok: /.test(await ring()));
+  sensor.end(true);
+});
+
 test('a clock that was never set is a note: nothing hangs on it', (t) => {
   const [finding] = clockFindings(0, Date.UTC(2026, 0, 1));
   t.like(finding, { state: 'note', cause: 'clock', found: '1970-01-01T00:00Z, before this program was made' });
@@ -197,6 +258,63 @@ test.serial('a bundle is an archive for its owner, holds what helps and none of 
   const nowhere = await agent.hypha(['doctor', '--bundle', join(directory.path, 'no', 'such', 'place')]);
   t.is(nowhere.code, 74);
 });
+
+test.serial(
+  'a secret in any kind of place stays out of the bundle, and what is gathered without its walls holds each',
+  async (t) => {
+    const key = join(directory.path, 'planted.psk');
+    writeFileSync(key, Buffer.from('planted-network-key-of-32-bytes!'), { mode: 0o600 });
+    const toml = `[overlay]
+listen = []
+proxy = "socks5://me:planted-proxy@127.0.0.1:1"
+peers = ["tcp://127.0.0.1:1", { url = "tcp://127.0.0.1:2", proxy = "http://me:planted-peer@127.0.0.1:1" }]
+network = { name = "plant", key_file = ${JSON.stringify(key)} }
+`;
+    const place = placeAgent(directory.path, 'planted', toml);
+    const agent = await RunningAgent.start(place, { HYPHA_CONTACTS_HUB: stranger });
+    t.teardown(() => agent.stop().then(() => undefined));
+    await agent.hypha(['peers', 'add', 'tls://127.0.0.1:3', '--proxy', 'socks5://me:planted-added@127.0.0.1:1']);
+    const file = join(directory.path, 'planted.tar.gz');
+    await agent.hypha(['doctor', '--bundle', file]);
+    const bundle = gunzipSync(readFileSync(file)).toString('latin1').toLowerCase();
+    const files = ['identity.key', 'api.token'].map((name) => readFileSync(join(agent.data, name)));
+    const secrets = [...files, readFileSync(key)];
+    for (const name of ['proxy', 'peer', 'added', 'network']) t.false(bundle.includes(`planted-${name}`), name);
+    for (const secret of secrets) t.false(secretsIn(bundle, [secret]));
+    t.true(bundle.includes('[secret]'));
+  },
+);
+
+for (const [what, plant] of [
+  ['identity as hex', (data: string) => readFileSync(join(data, 'identity.key')).toString('hex')],
+  ['identity as base64', (data: string) => readFileSync(join(data, 'identity.key')).toString('base64url')],
+  ['token', (data: string) => readFileSync(join(data, 'api.token'), 'utf8').trim()],
+  ['network key as hex', (_: string, psk: string) => readFileSync(psk).toString('hex').toUpperCase()],
+] as const) {
+  test.serial(`a key that got into what is gathered (${what}) ends the bundle before it is written`, async (t) => {
+    const psk = join(directory.path, 'wall.psk');
+    writeFileSync(psk, Buffer.alloc(32, 0xe7), { mode: 0o600 });
+    const { data } = offline('wall', '');
+    mkdirSync(data, { recursive: true });
+    writeFileSync(join(data, 'identity.key'), Buffer.alloc(32, 0xc5), { mode: 0o600 });
+    writeFileSync(join(data, 'api.token'), `${'a1'.repeat(32)}\n`, { mode: 0o600 });
+    const wrongly = `contacts = { hub = "${stranger}" }
+[overlay]
+listen = []
+network = { name = "plant", key_file = ${JSON.stringify(psk)} }
+[[link]]
+to = "hub"
+topics = ["a"]
+prefix = "${plant(data, psk)}/"
+`;
+    const { args } = offline('wall', wrongly);
+    const file = join(directory.path, 'wall.tar.gz');
+    const asked = await hypha([...args, '--bundle', file]);
+    t.is(asked.code, 70, asked.stderr);
+    t.regex(asked.stderr, /^hypha: --bundle: found a key in what was gathered, wrote nothing/);
+    t.false(existsSync(file));
+  });
+}
 
 test('whatever is named like a secret, and what stands before the @ of an address, is redacted', (t) => {
   t.deepEqual(

@@ -37,6 +37,7 @@ test('bytes that are no frame are explained as far as they go, with exit code 1'
 for (const [what, args] of [
   ['an odd number of digits', ['--hex', '010']],
   ['no digits and no file', ['--hex', '/nonexistent']],
+  ['no digits at all', ['--hex', 'zz']],
   ['nothing', ['--hex', '']],
   ['both', ['--hex', '00', '--packet', '1']],
   ['a count of none', ['--last', '0']],
@@ -46,5 +47,6 @@ for (const [what, args] of [
     const { code, stderr } = await hypha(['dump', '--data', directory.path, ...args]);
     t.is(code, 2, stderr);
     t.regex(stderr, /^hypha: [^\n]+, wanted [^\n]+\n$/);
+    t.notRegex(stderr, /ENOENT/);
   });
 }

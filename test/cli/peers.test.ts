@@ -64,10 +64,16 @@ test('a peer that cannot be reached says why, and never shows the password of it
     ['192.0.2.1', /wanted an address such as "tcp:\/\/192\.0\.2\.1:9651"/],
   ] as const) {
     const refused = await agent.hypha(['peers', 'add', url]);
-    t.is(refused.code, 1);
+    t.is(refused.code, 2);
     t.regex(refused.stderr, line);
     t.is(refused.stderr.trimEnd().split('\n').length, 1);
   }
+});
+
+test('an address that can never be a peer is refused before an agent is asked', async (t) => {
+  const { code, stderr } = await hypha(['peers', 'add', 'quic://192.0.2.1:9651', '--data', join(directory, 'nobody')]);
+  t.is(code, 2);
+  t.regex(stderr, /^hypha: peer: found "quic:\/\/192\.0\.2\.1:9651", wanted tcp:[^\n]+\n$/);
 });
 
 test('init --lan makes a configuration that listens on all addresses and finds neighbours', async (t) => {

@@ -138,6 +138,14 @@ test('a wrong version, an unknown type and a second TLV end the link; another pr
   t.is(skipped.packets.length, 2);
 });
 
+test('a stream that begins as TLS does hints at a private network', (t) => {
+  t.regex(
+    cut([Buffer.from('1603010200', 'hex')]).broken ?? '',
+    /^frame version 22 \(it speaks TLS: a private network\?/,
+  );
+  t.is(cut([Buffer.from('05', 'hex')]).broken, 'frame version 5, wanted 1');
+});
+
 test('a length announced costs nothing until its bytes come', (t) => {
   const frame = startDataFrame('04'.repeat(16) as never, '05'.repeat(16) as never, 63, 0);
   frame.writeUInt16BE(0xffff, 5);

@@ -117,8 +117,10 @@ function digits(text: string): Uint8Array | null {
 
 async function contentOf(path: string): Promise<Buffer> {
   const file = await open(path, 'r').catch((error: unknown) => {
-    const found = /^[0-9a-fA-F\s:]+$/.test(path) ? 'an odd number of hex digits' : messageOf(error);
-    throw new CommandError(exitCodes.usage, `--hex: found ${found}, wanted hex digits or a readable file`);
+    throw new CommandError(
+      exitCodes.usage,
+      `--hex: found ${foundAt(path, error)}, wanted hex digits or a readable file`,
+    );
   });
   try {
     const { size } = await file.stat();
@@ -127,6 +129,12 @@ async function contentOf(path: string): Promise<Buffer> {
   } finally {
     await file.close();
   }
+}
+
+function foundAt(path: string, error: unknown): string {
+  if (/^[0-9a-fA-F\s:]+$/.test(path)) return 'an odd number of hex digits';
+  const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  return isMissing ? `${JSON.stringify(path)}, which is neither` : messageOf(error);
 }
 
 async function standardInput(): Promise<Buffer> {

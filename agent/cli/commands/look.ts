@@ -91,6 +91,8 @@ interface Link {
   readonly lane: string;
   readonly topics: readonly string[];
   readonly state: string;
+  readonly why: string | null;
+  readonly refused: number;
   readonly pending: number;
   readonly inFlight: number;
   readonly delivered: number;
@@ -113,6 +115,11 @@ export async function links(options: CommonOptions): Promise<void> {
   const under = (row: number): string => found[row]?.topics.join(' ') ?? '';
   const head = ['LINK', 'TO', 'LANE', 'STATE', 'PENDING', 'DELIVERED', 'ROUND TRIP'];
   print(table(head, rows, { cut: [1, 0], wide: options.wide, under }));
+  for (const { name, to, why, refused } of found) {
+    if (why !== null) print(`${name}: ${why}`);
+    if (refused > 0)
+      print(`${name}: ${refused} not taken: no [[accept]] at ${to} names them, or no [[link]] here any more`);
+  }
 }
 
 interface RingStatus extends Wrote {

@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { type Agent, compose } from '#app';
 import { messageOf } from '#kernel';
 import { type RealLog, realEnv, realLog, trimHeap } from '#platform';
@@ -48,8 +49,12 @@ function announce(doors: Doors, log: RealLog): void {
   tellReady();
 }
 
-/** A second signal ends it at once. */
+/**
+ * A second signal ends it at once. SIGHUP ends it when it means that the terminal it was started on has been closed; from a
+ * service manager or `kill -HUP` it is only logged.
+ */
 function stopSignal(log: RealLog): Promise<string> {
+  const stoodOnTerminal = isatty(1);
   return new Promise((resolve) => {
     const stop = (signal: string): void => {
       resolve(signal);
@@ -60,7 +65,10 @@ function stopSignal(log: RealLog): Promise<string> {
     };
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
-    process.on('SIGHUP', () => log.warn('reload-not-in-this-version', { remedy: 'restart the agent' }));
+    process.on('SIGHUP', () => {
+      if (stoodOnTerminal && !isatty(1)) stop('SIGHUP');
+      else log.warn('reload-not-in-this-version', { remedy: 'restart the agent' });
+    });
   });
 }
 
