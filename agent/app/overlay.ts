@@ -10,14 +10,17 @@ import {
   type ReceivedMessage,
   type WantedTopic,
 } from '#overlay';
+import type { Ring } from '#ring';
 import type { Configuration } from './config/read.ts';
 import { isBusTopic } from './desk.ts';
+import { transitMemory } from './transit-memory.ts';
 
 export interface OverlayParts {
   readonly identity: Identity;
   readonly network: NetworkKey | null;
   readonly contacts: Contacts;
   readonly desk: MessageDesk;
+  readonly ring: Ring;
   /** It exists when the first message comes. */
   readonly bus: () => Bus;
 }
@@ -47,6 +50,7 @@ export function makeOverlay({ overlay: settings }: Configuration, env: Env, part
     peers: settings.peers,
     transit: settings.transit,
     transitLimit: settings.transit_limit,
+    transitMemory: transitMemory(parts.ring),
     network,
     proxy: settings.proxy ?? null,
     discovery: settings.discovery,

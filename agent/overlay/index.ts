@@ -20,4 +20,5 @@ export type {
   PeerStatus,
   ReceivedMessage,
   RouteStatus,
+  TransitMemory,
 } from './types.ts';

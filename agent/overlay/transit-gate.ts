@@ -27,10 +27,10 @@ export class TransitGate {
     setTransit: (isOpen: boolean) => void,
     now: Instant,
   ) {
-    this.#memory = memory;
+    this.#memory = limit.bytesPerDay === null ? undefined : memory;
     this.#counts = counts;
     this.#setTransit = setTransit;
-    const kept = memory?.read();
+    const kept = this.#memory?.read();
     this.#budget = new TransitBudget(limit, now, kept === undefined ? null : decodeTransitAccount(kept));
   }
 

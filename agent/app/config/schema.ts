@@ -36,7 +36,7 @@ const overlay = section('The encrypted overlay (a Mycelium node).', {
   ),
   transit: preset("Carry others' traffic.", value.flag(), true),
   transit_limit: optional(
-    "How much of others' traffic, in bytes sent on: what exceeds a second's is dropped; a day's is for any 24 hours, and others are sent other ways until there is some again. A restart begins a new day.",
+    "How much of others' traffic, in bytes sent on: what exceeds a second's is dropped; a day's is for any 24 hours, and others are sent other ways until there is some again. What was carried is kept over restarts; time without power does not count.",
     value.transitLimit(),
     '"64KB/s, 1GB/day"',
   ),
