@@ -46,12 +46,12 @@ function explain(bytes: Uint8Array): void {
 
 function frames(): Buffer[] {
   const idBytes = Buffer.from('0102030405060708', 'hex');
-  const head = { idBytes, tag: 7, flags: 0, topic: Buffer.from('greet'), lengthBytes: 5 };
+  const head = { idBytes, tag: 7, topic: Buffer.from('greet'), lengthBytes: 5 };
   const whole = Buffer.alloc(26, 'x');
-  writeWholeHead(head, whole, 0);
+  writeWholeHead(head, 0, whole, 0);
   const fragments = [0, 40].map((offset) => {
     const frame = Buffer.alloc(24 + 5 + 40, 'y');
-    writeFragmentHead({ ...head, tag: 8, lengthBytes: 80 }, offset, 40, frame, 0);
+    writeFragmentHead({ ...head, tag: 8, lengthBytes: 80 }, 0, offset, 40, frame, 0);
     return frame;
   });
   const state = Buffer.alloc(6);

@@ -45,7 +45,7 @@ for (const delayMs of [20, 40, 100]) {
     const idle = p99(await urgentMs(world, left, right, 100));
     const before = left.bytes;
     const startedAt = world.now;
-    left.send(Buffer.alloc(64 * 1024 * 1024), { priority: 2, deadlineMs: 30 * minute });
+    left.send(Buffer.alloc(64 * 1024 * 1024), { priority: 2, isPatient: true, deadlineMs: 30 * minute });
     await world.run(world.now + 5 * second);
     const busy = await urgentMs(world, left, right, 400);
     const share = (left.bytes - before) / (world.now - startedAt) / thin;

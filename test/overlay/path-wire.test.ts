@@ -114,9 +114,9 @@ test('greetings and packets are written and read as the tables say', (t) => {
 test('whole messages and fragments are written and read as the tables say', (t) => {
   fc.assert(
     fc.property(id, u32, fc.nat(3), topic, bytes, u32, (of, tag, flags, about, data, offset) => {
-      const head = { idBytes: of, tag, flags, topic: about, lengthBytes: data.length };
+      const head = { idBytes: of, tag, topic: about, lengthBytes: data.length };
       const frame = Buffer.alloc(24 + about.length + data.length);
-      const whole = frame.subarray(0, writeWholeHead(head, frame, 0) + data.length);
+      const whole = frame.subarray(0, writeWholeHead(head, flags, frame, 0) + data.length);
       whole.set(data, whole.length - data.length);
       const common = { id: hexOf(of) as MessageId, tag, topic: about, data };
       if (!same(whole, wholeFrameLayout.encode({ type: frameType.whole + flags, ...common }))) return false;
@@ -124,7 +124,7 @@ test('whole messages and fragments are written and read as the tables say', (t) 
       if (part.totalBytes !== data.length || part.offset !== 0 || !same(part.data, data)) return false;
       const total = offset + data.length;
       if (total > 0xffff_ffff || data.length === 0) return true;
-      const at = writeFragmentHead({ ...head, lengthBytes: total }, offset, data.length, frame, 0);
+      const at = writeFragmentHead({ ...head, lengthBytes: total }, flags, offset, data.length, frame, 0);
       frame.set(data, at);
       const value = { type: frameType.fragment + flags, ...common, total, offset };
       const read = told(frame).calls[0]?.[1] as Part;
@@ -169,8 +169,7 @@ test('an acknowledgement tells of the latest numbers, exactly', (t) => {
 test('a frame that is cut short, or of a type that is none, is no frame', (t) => {
   const whole = Buffer.alloc(40);
   const end =
-    writeWholeHead({ idBytes: Buffer.alloc(8), tag: 1, flags: 0, topic: Buffer.from('t'), lengthBytes: 5 }, whole, 0) +
-    5;
+    writeWholeHead({ idBytes: Buffer.alloc(8), tag: 1, topic: Buffer.from('t'), lengthBytes: 5 }, 0, whole, 0) + 5;
   const hello = greetingFrame(frameType.hello, {
     version: 1,
     token: 1,

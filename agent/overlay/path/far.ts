@@ -43,6 +43,8 @@ export class Far {
   /** When the last packet that wants an answer went. */
   askedAt: Instant = instant(0);
   silences = 0;
+  /** Sent since an acknowledgement was asked for at once. */
+  unaskedBytes = 0;
   /** When a short urgent message last went. */
   hurriedAt: Instant = instant(Number.NEGATIVE_INFINITY);
   /** Bytes that pacing lets go now. */

@@ -2,7 +2,7 @@ import type { Address, Instant, PublicKey } from '#kernel';
 import { never } from '#kernel';
 import type { MessageId, MessagePriority, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import { Spans } from './spans.ts';
-import { messageFlag, type PartHead } from './wire.ts';
+import type { PartHead } from './wire.ts';
 
 const noBytes = new Uint8Array(0);
 /** Stock's API tells progress in chunks of so many bytes. */
@@ -17,7 +17,7 @@ export class Letter implements PartHead {
   readonly key: PublicKey;
   readonly to: Address;
   readonly topic: Uint8Array;
-  readonly flags: number;
+  readonly isPatient: boolean;
   readonly lengthBytes: number;
   readonly priority: MessagePriority;
   readonly createdAt: Instant;
@@ -62,8 +62,7 @@ export class Letter implements PartHead {
     this.payload = message.payload;
     this.lengthBytes = message.payload.length;
     this.priority = message.priority ?? 1;
-    this.flags =
-      (message.replyTo === null ? 0 : messageFlag.reply) | (message.isPatient === true ? messageFlag.patient : 0);
+    this.isPatient = message.isPatient === true;
     this.createdAt = createdAt;
     this.deadlineAt = deadlineAt;
   }

@@ -13,6 +13,7 @@ import {
   ackBytes,
   fragmentHeadBytes,
   headBytes,
+  messageFlag,
   stateBytes,
   wholeHeadBytes,
   writeAck,
@@ -31,6 +32,8 @@ const packetsInWindow = 8;
 /** Where short urgent messages pass, no packet of others takes the path for longer, as far as its rate is known. */
 const hurriedPacketMs = 5;
 const leastHurriedBytes = 600;
+/** So often in a window patient messages ask for an acknowledgement at once, when there are so many. */
+const asksInWindow = 16;
 const burstMs = 10;
 const paceGain = 1.25;
 
@@ -180,7 +183,7 @@ export class Sending {
   /** One piece of each message in turn, as long as there is room. What is less urgent does not make the packet longer. */
   #fill(far: Far, first: Letter, limit: number): void {
     let letter: Letter | undefined = first;
-    while (letter !== undefined && letter.priority === first.priority && this.#write(letter, limit)) {
+    while (letter !== undefined && letter.priority === first.priority && this.#write(far, letter, limit)) {
       far.ready.shift(letter);
       letter.isQueued = false;
       if (letter.hasMore) far.enqueue(letter);
@@ -191,13 +194,14 @@ export class Sending {
   }
 
   /** False: there is no room for it in this packet. */
-  #write(letter: Letter, limit: number): boolean {
+  #write(far: Far, letter: Letter, limit: number): boolean {
     const room = limit - this.#at;
     const topicBytes = letter.topic.length;
     const wholeBytes = wholeHeadBytes + topicBytes + letter.lengthBytes;
     if (letter.isUntouched || letter.lengthBytes === 0) {
       if (wholeBytes <= room) {
-        this.#at = writeWholeHead(letter, this.#head, this.#at);
+        const flags = flagsOf(far, letter, wholeBytes);
+        this.#at = writeWholeHead(letter, flags, this.#head, this.#at);
         this.#piece(letter, 0, letter.lengthBytes);
         return true;
       }
@@ -207,7 +211,8 @@ export class Sending {
     const mostBytes = room - fragmentHeadBytes - topicBytes;
     const size = Math.min(mostBytes, stop - start);
     if (size < Math.min(leastPieceBytes, stop - start)) return false;
-    this.#at = writeFragmentHead(letter, start, size, this.#head, this.#at);
+    const flags = flagsOf(far, letter, size);
+    this.#at = writeFragmentHead(letter, flags, start, size, this.#head, this.#at);
     this.#piece(letter, start, start + size);
     return true;
   }
@@ -230,6 +235,15 @@ export class Sending {
 }
 
 const hasSomething = (letter: Letter): boolean => !letter.isFinished && letter.heldUntil === null && letter.hasMore;
+
+/** What is patient waits for its acknowledgement only as long as the window does not: else nothing would go meanwhile. */
+function flagsOf(far: Far, letter: Letter, bytes: number): number {
+  far.unaskedBytes += bytes;
+  const isEnough = far.unaskedBytes * asksInWindow >= far.window.limitBytes;
+  const asks = !letter.isPatient || (isEnough && far.window.isLimiting);
+  if (asks) far.unaskedBytes = 0;
+  return (letter.isReply ? messageFlag.reply : 0) | (asks ? 0 : messageFlag.patient);
+}
 
 /** What the next packet with it takes, roughly. */
 function costOf(letter: Letter): number {

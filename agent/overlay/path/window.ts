@@ -55,6 +55,11 @@ export class Window {
     return this.#usedBytes === 0 || this.#usedBytes + bytes <= limit;
   }
 
+  /** It is what holds the sender back. */
+  get isLimiting(): boolean {
+    return this.#usedBytes * 2 >= this.#bytes;
+  }
+
   take(bytes: number): void {
     this.#usedBytes += bytes;
   }
@@ -84,8 +89,7 @@ export class Window {
   acked(bytes: number): void {
     const offTarget = Math.max(-1, 1 - this.queueMs / this.#targetMs);
     if (offTarget < 0.25) this.#slowStartBelow = Math.min(this.#slowStartBelow, this.#bytes);
-    const isLimiting = this.#usedBytes * 2 >= this.#bytes;
-    if (offTarget > 0 && !isLimiting) return;
+    if (offTarget > 0 && !this.isLimiting) return;
     const growth =
       offTarget > 0 && this.#bytes < this.#slowStartBelow ? bytes : (offTarget * bytes * segmentBytes) / this.#bytes;
     this.#bytes = Math.min(Window.mostBytes, Math.max(Window.leastBytes, this.#bytes + growth));

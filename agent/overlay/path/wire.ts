@@ -33,6 +33,7 @@ export const frameType = {
   fragment: 0x28,
 } as const;
 
+/** Patient: its acknowledgement may wait for company. */
 export const messageFlag = { reply: 1, patient: 2 } as const;
 
 /** What has become of a message at its receiver. */
@@ -328,13 +329,13 @@ export function writeState({ code, tag, more }: State, into: Buffer, at: number)
 export interface PartHead {
   readonly idBytes: Uint8Array;
   readonly tag: number;
-  readonly flags: number;
   readonly topic: Uint8Array;
   readonly lengthBytes: number;
 }
 
 export function writeWholeHead(
-  { idBytes, tag, flags, topic, lengthBytes }: PartHead,
+  { idBytes, tag, topic, lengthBytes }: PartHead,
+  flags: number,
   into: Buffer,
   at: number,
 ): number {
@@ -344,8 +345,15 @@ export function writeWholeHead(
   return at + wholeHeadBytes + topic.length;
 }
 
-export function writeFragmentHead(of: PartHead, offset: number, size: number, into: Buffer, at: number): number {
-  into[at] = frameType.fragment + of.flags;
+export function writeFragmentHead(
+  of: PartHead,
+  flags: number,
+  offset: number,
+  size: number,
+  into: Buffer,
+  at: number,
+): number {
+  into[at] = frameType.fragment + flags;
   writeIdentity(of.idBytes, of.tag, of.topic, size, into, at);
   into.writeUInt32BE(of.lengthBytes, at + 16);
   into.writeUInt32BE(offset, at + 20);
