@@ -84,7 +84,14 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const mqtt: Listener[] = [];
   const strangers = new Strangers(env.clock);
   const desk = makeDesk(env, { ring, inbox, contacts, strangers, askSocket, overlay: () => overlay });
-  const overlay: Overlay = makeOverlay(configuration, env, { identity, network, contacts, desk, bus: () => bus });
+  const overlay: Overlay = makeOverlay(configuration, env, {
+    identity,
+    network,
+    contacts,
+    desk,
+    ring,
+    bus: () => bus,
+  });
   overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
   overlay.sight?.onPeer((change) => events.publish(asPeerEvent(change)));
   const rules = linkRules(configuration);
