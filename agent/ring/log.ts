@@ -53,7 +53,7 @@ export class Log {
     this.ringId = ringId;
     this.file = file;
     this.segments = content.segments;
-    this.#slots = new Slots(geometry, content, this.#heldSlots);
+    this.#slots = new Slots(geometry, content);
     this.#zeroedBytes = content.zeroedBytes;
     this.#nextSegment = nextSegment;
     this.#journal = journal;
@@ -65,7 +65,7 @@ export class Log {
   }
 
   get freeSlots(): number {
-    return this.#slots.free(this.#heldSlots);
+    return this.#slots.free;
   }
 
   get usedBytes(): number {
@@ -111,7 +111,7 @@ export class Log {
     if (index < 0) return;
     this.segments.splice(index, 1);
     if (segment.slot < 0) return;
-    this.#slots.giveBack(segment.slot, this.#heldSlots);
+    this.#slots.giveBack(segment.slot);
     this.shrink();
   }
 
@@ -145,7 +145,7 @@ export class Log {
   /** Gives the file's end back to the file system, once nothing lies behind the configured size. */
   shrink(): void {
     const { slots, segmentBytes } = this.geometry;
-    if (!this.#slots.cut(this.segments.every((segment) => segment.slot < slots))) return;
+    if (!this.#slots.cut()) return;
     this.#zeroedBytes = Math.min(this.#zeroedBytes, slots * segmentBytes);
     this.#truncating = this.file.truncate(slots * segmentBytes).then(
       () => this.#journal.info('ring-shrunk', { sizeBytes: slots * segmentBytes }),
@@ -173,11 +173,6 @@ export class Log {
     await this.file.close();
   }
 
-  /** Slots that live segments lie in. */
-  get #heldSlots(): number {
-    return this.segments.reduce((held, { slot }) => (slot < 0 ? held : held + 1), 0);
-  }
-
   #openSegment(header: BatchHeader): Segment {
     const { active } = this;
     // A segment that holds nothing durable yet is begun anew in its place: no slot is lost to each failure.
@@ -185,7 +180,7 @@ export class Log {
       this.#abandoned = false;
       return active;
     }
-    const slot = this.#slots.take(this.#heldSlots);
+    const slot = this.#slots.take();
     if (slot === null) throw new AgentError('ring/full', 'retry', 'ring: no free segment');
     const { first, ringTime } = header;
     const segment = {

@@ -17,17 +17,15 @@ export class Slots {
   constructor(
     geometry: Geometry,
     { freeSlots, begunSlots }: { readonly freeSlots: readonly number[]; readonly begunSlots: number },
-    held: number,
   ) {
     this.#geometry = geometry;
     this.#free = [...freeSlots];
     this.#begun = begunSlots;
-    this.limit = Math.max(geometry.slots, this.#enough(held));
+    this.limit = Math.max(geometry.slots, this.#enough);
   }
 
-  free(held: number): number {
-    const there = this.#free.length + Math.max(0, this.limit - this.#begun);
-    return Math.max(0, Math.min(there, this.limit - held));
+  get free(): number {
+    return Math.max(0, this.limit - this.#held);
   }
 
   /** The slot at the file's end that is begun next, when no other is free; null: none. */
@@ -36,30 +34,36 @@ export class Slots {
   }
 
   /** Null when there is none. Slots behind the configured size are taken last. */
-  take(held: number): number | null {
-    if (this.free(held) === 0) return null;
+  take(): number | null {
+    if (this.free === 0) return null;
     const inside = this.#free.findIndex((slot) => slot < this.#geometry.slots);
     const [taken] = this.#free.splice(Math.max(0, inside), 1);
     return taken ?? this.#begun++;
   }
 
-  /** `held`: without it. */
-  giveBack(slot: number, held: number): void {
+  giveBack(slot: number): void {
     this.#free.push(slot);
-    this.limit = Math.max(this.#geometry.slots, Math.min(this.limit, this.#enough(held)));
+    this.limit = Math.max(this.#geometry.slots, Math.min(this.limit, this.#enough));
   }
 
-  /** True when the file's end may go, and is counted as gone: the limit has sunk and nothing lives there (`clear`). */
-  cut(clear: boolean): boolean {
+  /** True when the file's end may go, and is counted as gone: the limit has sunk and nothing lives there. */
+  cut(): boolean {
     const { slots } = this.#geometry;
-    if (this.#begun <= slots || this.limit > slots || !clear) return false;
+    const inside = this.#free.filter((slot) => slot < slots);
+    const behind = this.#free.length - inside.length;
+    if (this.#begun <= slots || this.limit > slots || behind < this.#begun - slots) return false;
     this.#begun = slots;
-    this.#free = this.#free.filter((slot) => slot < slots);
+    this.#free = inside;
     return true;
   }
 
+  /** Slots that are not free, whatever lies in them. */
+  get #held(): number {
+    return this.#begun - this.#free.length;
+  }
+
   /** What is held, the reserve, and three more: the start itself may begin a segment, and must not make room for it. */
-  #enough(held: number): number {
-    return held + this.#geometry.reserveSlots + 3;
+  get #enough(): number {
+    return this.#held + this.#geometry.reserveSlots + 3;
   }
 }
