@@ -1,9 +1,9 @@
 import type { Geometry } from './layout.ts';
 
 /**
- * Which slots of the file may be taken. Normally as many segments live as the configured size has slots. When the size was
- * made smaller than what is held, so many live as there are, and some to go on in; the limit sinks as segments are freed, so
- * that nothing is dropped for the sake of the size alone.
+ * Which slots of the file may be taken. Normally as many segments live as the configured size has slots. When the file is
+ * larger, because the size was made smaller, so many live as are held and some to go on in; the limit sinks as segments are
+ * freed, so that nothing is dropped for the sake of the size alone.
  */
 export class Slots {
   readonly #geometry: Geometry;
@@ -21,7 +21,7 @@ export class Slots {
     this.#geometry = geometry;
     this.#free = [...freeSlots];
     this.#begun = begunSlots;
-    this.limit = Math.max(geometry.slots, this.#enough);
+    this.limit = begunSlots > geometry.slots ? Math.max(geometry.slots, this.#enough) : geometry.slots;
   }
 
   get free(): number {

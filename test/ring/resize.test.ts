@@ -157,3 +157,17 @@ test('a power cut while a ring shrinks as it is read loses nothing that is not s
   }
   t.log(`${cuts.length} cuts`);
 });
+
+test('a ring that is full under the same size is not larger after a restart', async (t) => {
+  const bench = new Bench(80);
+  for (let turn = 0; turn < 4; turn++) {
+    const ring = await bench.open(small);
+    ring.cursor({ name: 'c', filters: ['#'], except: null, from: 'now' });
+    for (let n = 0; n < 80; n++) {
+      const appended = ring.append([message('a', 'x'.repeat(9_000))]);
+      if (appended.ok) await bench.until(ring.whenDurable(appended.last));
+    }
+    bench.kill();
+    t.true((bench.disk.peek('ring/ring.log')?.length ?? 0) <= small.sizeBytes);
+  }
+});
