@@ -132,6 +132,12 @@ export interface RouteStatus {
   readonly cost?: number | null;
   /** When it ends unless it is announced again. */
   readonly expiresInMs?: number;
+  /** Since the next hop has first announced it. */
+  readonly ageMs?: number;
+  /** `suspect`: what went this way came to nothing; `held`: it may not be used before a newer sequence number comes. */
+  readonly standing?: 'trusted' | 'suspect' | 'held';
+  /** How long it stays suspect; null: it is not. */
+  readonly suspectForMs?: number | null;
 }
 
 /** How the agent stands with a stock daemon that is its node. */

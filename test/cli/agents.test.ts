@@ -63,7 +63,7 @@ test.serial('the audit adds up, in the running agent', async (t) => {
 
 for (const [command, head] of [
   ['peers', /^PEER +KIND +STATE/],
-  ['routes', /NODE +SUBNET +METRIC/],
+  ['routes', /USE +NODE +SUBNET +COST/],
   ['links', /^LINK +TO +LANE +STATE/],
   ['ring', /^ok: .* used of 16 MB/],
   ['contacts', /^NAME +PUBLIC KEY +ADDRESS +REACHABLE\nhub .* yes$/m],

@@ -1,6 +1,7 @@
 import { ask } from '../client.ts';
 import { duration, print, printJson, readerName, size, table } from '../output.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
+import { type Route, routeTable } from '../route-table.ts';
 import { cardOf, type Wrote, writesText } from './wear.ts';
 
 /** What a running agent shows. The answers' shapes are agent/api/views.ts. */
@@ -42,24 +43,12 @@ export async function peers(options: CommonOptions): Promise<void> {
 const rated = (bytes: number, perSecond: number | undefined, wide: boolean | undefined): string =>
   wide === true && perSecond !== undefined ? `${size(bytes)}, ${size(perSecond)}/s` : size(bytes);
 
-interface Route {
-  readonly subnet: string;
-  readonly publicKey: string;
-  readonly name: string | null;
-  readonly nextHop: string;
-  readonly metric: number | string;
-  readonly seqno: number;
-  readonly selected: boolean;
-  readonly cost?: number | null;
-  readonly expiresInMs?: number;
-}
-
 interface Queried {
   readonly subnet: string;
   readonly expiresInMs: number;
 }
 
-/** The route in use has a star, those that would take its place have none; below, what was asked for and has not come. */
+/** Every route that is known; below, what was asked for and has not come. */
 export async function routes(options: CommonOptions & { readonly queried?: boolean }): Promise<void> {
   const queried = await get<readonly Queried[]>(options, 'routes/queried');
   if (options.queried === true && options.json) return printJson(queried);
@@ -69,20 +58,6 @@ export async function routes(options: CommonOptions & { readonly queried?: boole
     print(found.length === 0 ? 'No route.' : routeTable(found, options.wide));
   }
   for (const { subnet, expiresInMs } of queried) print(`${subnet}: asked for, ${duration(expiresInMs)} left to answer`);
-}
-
-function routeTable(found: readonly Route[], wide: boolean | undefined): string {
-  const rows = found.map((route) => [
-    route.selected ? '*' : '',
-    route.name ?? `${route.publicKey.slice(0, 12)}…`,
-    route.subnet,
-    route.metric,
-    route.cost ?? null,
-    route.seqno,
-    route.expiresInMs === undefined ? null : duration(route.expiresInMs),
-    route.nextHop,
-  ]);
-  return table(['', 'NODE', 'SUBNET', 'METRIC', 'COST', 'SEQNO', 'ENDS IN', 'BY'], rows, { cut: [2, 1, 7], wide });
 }
 
 interface Link {

@@ -14,6 +14,7 @@ import {
   type Entry,
   infinite,
   type PeerId,
+  type Route,
   type RouterEffect,
   type RouterEvent,
   type RouterId,
@@ -109,6 +110,11 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
   /** What is known of a subnet; looking changes nothing. */
   entryOf(subnet: Subnet): Readonly<Entry> | undefined {
     return this.#state.table.get(subnet);
+  }
+
+  /** Whether it may be used without closing a loop. */
+  isFeasible(route: Route): boolean {
+    return this.#state.sources.isFeasible(route);
   }
 
   doubtOf(subnet: Subnet, peer: PeerId, now: Instant): Doubt | undefined {

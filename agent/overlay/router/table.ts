@@ -49,7 +49,6 @@ export class RouteTable {
       tellAt: never,
       lostAt: null,
       doubtEndsAt: never,
-      selectedAt: instant(0),
       usedAt: instant(Number.NEGATIVE_INFINITY),
       dueAt: never,
       place: -1,

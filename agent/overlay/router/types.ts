@@ -169,8 +169,6 @@ export interface Entry extends Planned {
   lostAt: Instant | null;
   /** When a doubt about one of the routes ends. */
   doubtEndsAt: Instant;
-  /** When the selected route was selected. */
-  selectedAt: Instant;
   usedAt: Instant;
 }
 

@@ -66,7 +66,6 @@ export function reselect(state: RouterState, entry: Entry, now: Instant): void {
     const isOther = before === null || before.peer !== route.peer || entry.key !== key;
     entry.key = key;
     entry.lostAt = null;
-    if (isOther) entry.selectedAt = now;
     if (isOther) state.effects.push({ kind: 'route-changed', subnet: entry.subnet, key, reachable: true });
     if (before === null) release(state, entry, route.peer);
   } else if (before !== null) lose(state, entry, now);

@@ -10,6 +10,8 @@ export function routeStatuses(router: RouterMachine, peers: Peers, now: Instant)
     [...routes.values()].map((route) => {
       const peer = peers.get(route.peer);
       const cost = route.metric + (peer?.cost ?? infinite);
+      const doubt = router.doubtOf(subnet, route.peer, now);
+      const trust = doubt === undefined ? 'trusted' : 'suspect';
       return {
         subnet,
         publicKey: route.routerId.slice(0, 64) as unknown as PublicKey,
@@ -19,6 +21,9 @@ export function routeStatuses(router: RouterMachine, peers: Peers, now: Instant)
         seqno: route.seqno,
         selected: route === selected,
         expiresInMs: Math.max(0, route.expires - now),
+        ageMs: now - route.since,
+        standing: router.isFeasible(route) ? trust : 'held',
+        suspectForMs: doubt === undefined ? null : doubt.until - now,
       };
     }),
   );
