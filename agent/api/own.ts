@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
+import { fileRoutes } from './files.ts';
 import { whenGone } from './gone.ts';
 import { guardToken } from './guard.ts';
 import { peerRoutes } from './peers.ts';
@@ -19,6 +20,7 @@ export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoin
     const tokenHolders = { preHandler: guardToken(options.token) };
     peerRoutes(app, options, tokenHolders);
     seeingRoutes(app, options, tokenHolders);
+    fileRoutes(app, options, tokenHolders);
     app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
     const senders = { onRequest: guardToken(options.token), bodyLimit: sendLimitBytes };
     app.post('/send', senders, (request) => send(options, request));
@@ -116,6 +118,13 @@ const statusOf: Readonly<Record<string, number>> = {
   'api/taken': 409,
   'api/disk': 503,
   'api/reserved': 400,
+  'api/unknown-transfer': 404,
+  'files/too-many': 503,
+  'files/ring': 503,
+  'files/too-large': 400,
+  'disk/not-found': 400,
+  'disk/denied': 400,
+  'disk/io': 400,
 };
 
 /** `{error: {code, message, remedy}}` */

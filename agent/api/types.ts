@@ -1,6 +1,6 @@
 import type { RawReplyDefaultExpression, RawRequestDefaultExpression } from 'fastify';
 import type { Broker } from '#broker';
-import type { Bus } from '#bus';
+import type { Bus, Files } from '#bus';
 import type { Address, Clock, Endpoint, Instant, Listener, Log, PublicKey, Secret, Subnet } from '#kernel';
 import type { LinkView } from '#links';
 import type { Overlay } from '#overlay';
@@ -32,6 +32,7 @@ export interface ApiOptions {
   readonly overlay: Overlay;
   readonly ring: Ring;
   readonly bus: Bus;
+  readonly files: Files;
   readonly broker: Broker;
   readonly contacts: Contacts;
   readonly desk: MessageDesk;

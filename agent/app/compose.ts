@@ -1,6 +1,6 @@
 import { type Api, type ApiOptions, Contacts, createApi, EventHub, endpointText, type Inbox, Strangers } from '#api';
 import { type Broker, createBroker } from '#broker';
-import { type Bus, type BusEvent, createBus } from '#bus';
+import { type Bus, type BusEvent, createBus, type Files } from '#bus';
 import type { Identity } from '#crypto';
 import type { Endpoint, Env, Listener, NetworkKey, Secret } from '#kernel';
 import { createLinks, type Links } from '#links';
@@ -11,8 +11,9 @@ import type { Agent, ComposeOptions, Doors } from './agent.ts';
 import { asEvent } from './bus-events.ts';
 import type { Configuration } from './config/read.ts';
 import { makeDesk, openInbox } from './desk.ts';
+import { makeFiles } from './files.ts';
 import { openIdentity, openToken } from './identity.ts';
-import { laneOf, linkRules } from './link-rules.ts';
+import { acceptRules, laneOf, linkRules } from './link-rules.ts';
 import { openNetworkKey } from './network-key.ts';
 import { makeOverlay } from './overlay.ts';
 import { asPeerEvent, asRouteEvent } from './overlay-events.ts';
@@ -68,6 +69,7 @@ async function layGround(
 interface Parts extends Ground {
   readonly overlay: Overlay;
   readonly bus: Bus;
+  readonly files: Files;
   readonly broker: Broker;
   readonly links: Links;
   readonly events: EventHub;
@@ -91,6 +93,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     desk,
     ring,
     bus: () => bus,
+    files: () => files,
   });
   overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
   overlay.sight?.onPeer((change) => events.publish(asPeerEvent(change)));
@@ -99,7 +102,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     { env, ring },
     {
       links: rules,
-      accepts: configuration.accept,
+      accepts: acceptRules(configuration),
       contacts: new Map(Object.entries(configuration.contacts)),
       deliver: (messages) => broker.deliver(messages),
       publish: (topic, state) => own.publish(topic, state),
@@ -118,6 +121,8 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
         tell(event, [links.port.event, options.observe, (step) => events.publish(asEvent(step, contacts))]),
     },
   );
+  const parts = { data: options.data, overlay, ring, contacts, links, broker: () => broker, events };
+  const files: Files = makeFiles(configuration, env, parts);
   const broker: Broker = createBroker(env, ring, {
     clientId: configuration.name,
     maxPacketBytes: configuration.mqtt.max_packet,
@@ -141,6 +146,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     overlay,
     ring,
     bus,
+    files,
     broker,
     contacts,
     desk,
@@ -149,18 +155,20 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     links: () => links.views(),
     listening: () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening }),
   } satisfies ApiOptions);
-  return { ...ground, overlay, bus, broker, links, events, own, mqtt, api };
+  return { ...ground, overlay, bus, files, broker, links, events, own, mqtt, api };
 }
 
 /** From the ring upwards; the doors last, when behind them everything stands. */
 async function start(configuration: Configuration, env: Env, parts: Parts, undo: Undo): Promise<Doors> {
-  const { overlay, bus, broker, links, own, mqtt, api } = parts;
+  const { overlay, bus, files, broker, links, own, mqtt, api } = parts;
   await broker.start();
   undo.add('broker', () => broker.stop());
   links.start(bus);
   undo.add('links', () => links.stop());
   bus.start();
   undo.add('bus', () => bus.stop());
+  files.start();
+  undo.add('files', () => files.stop());
   await overlay.start();
   undo.add('overlay', () => overlay.stop());
   undo.add('state', () => own.stopping());

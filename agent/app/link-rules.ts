@@ -1,5 +1,5 @@
 import { TopicIndex } from '#kernel';
-import type { LinkRule } from '#links';
+import type { AcceptRule, LinkRule } from '#links';
 import type { Lane } from '#ring';
 import type { Configuration } from './config/read.ts';
 
@@ -19,6 +19,10 @@ export function linkRules({ link }: Configuration): LinkRule[] {
     ttl: ttl ?? null,
   }));
 }
+
+/** The `[[accept]]`s as the links room wants them. */
+export const acceptRules = ({ accept }: Configuration): AcceptRule[] =>
+  accept.map(({ from, topics, max_file }) => ({ from, topics, maxFileBytes: max_file ?? 0 }));
 
 /** The lane that a local publish is recorded in: the most urgent of the links that take it, normal when none does. */
 export function laneOf(rules: readonly LinkRule[]): (topic: string) => Lane {

@@ -1,5 +1,5 @@
 import type { Contacts, MessageDesk } from '#api';
-import type { Bus } from '#bus';
+import type { Bus, Files } from '#bus';
 import { formatSubnet, type Identity, subnetOf } from '#crypto';
 import type { Env, NetworkKey } from '#kernel';
 import {
@@ -23,17 +23,18 @@ export interface OverlayParts {
   readonly ring: Ring;
   /** It exists when the first message comes. */
   readonly bus: () => Bus;
+  readonly files: () => Files;
 }
 
 /** The embedded node, or a stock daemon in its place. */
 export function makeOverlay({ overlay: settings }: Configuration, env: Env, parts: OverlayParts): Overlay {
-  const { identity, network, desk, bus } = parts;
+  const { identity, network, desk, bus, files } = parts;
   const ways = {
     admit: (announced: AnnouncedMessage) =>
-      isBusTopic(announced.topic) ? bus().admits(announced) : desk.admit(announced),
+      isBusTopic(announced.topic) ? bus().admits(announced) || files().admits(announced) : desk.admit(announced),
     store: (message: ReceivedMessage) => (isBusTopic(message.topic) ? null : desk.store(message)),
     received: (message: ReceivedMessage) => {
-      if (!bus().receive(message)) desk.received(message);
+      if (!bus().receive(message) && !files().receive(message)) desk.received(message);
     },
   };
   if (settings.daemon !== undefined) {
@@ -60,9 +61,10 @@ export function makeOverlay({ overlay: settings }: Configuration, env: Env, part
 const none = new Uint8Array(0);
 
 /** The bus and messages without a topic are for contacts; other topics for those that they are configured for. */
-function wantedTopics({ contacts, desk: { topics }, bus }: OverlayParts): WantedTopic[] {
+function wantedTopics({ contacts, desk: { topics }, bus, files }: OverlayParts): WantedTopic[] {
   const known = contacts.all().map(({ address }) => formatSubnet(subnetOf(address)));
   const configured = topics.all().map((topic) => ({ topic, sources: topics.sources(topic) ?? [] }));
   const plain = topics.sources(none) === undefined ? [{ topic: none, sources: topics.acceptsOthers ? known : [] }] : [];
-  return [{ topic: bus().topic, sources: known }, ...plain, ...configured];
+  const own = [bus().topic, files().topic].map((topic) => ({ topic, sources: known }));
+  return [...own, ...plain, ...configured];
 }

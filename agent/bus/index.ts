@@ -1,5 +1,8 @@
 export type { RaisedAlarm } from './alarms.ts';
 export { createBus } from './bus.ts';
+export { createFiles } from './large/files.ts';
+export { safeName } from './large/names.ts';
+export type { ArrivedFile, Files, FilesCounters, FilesEvent, FilesOptions, Transfer } from './large/types.ts';
 export type {
   Bus,
   BusCounters,

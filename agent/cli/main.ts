@@ -157,15 +157,31 @@ function messageCommands(program: Command): void {
     .argument('<to>', 'contact, public key or address')
     .argument('[text]', 'the message; default: standard input')
     .option('--topic <topic>', 'what it is about')
-    .option('--file <file>', 'what to send')
+    .option(
+      '--file <file>',
+      "a file of any size, sent by the agent; it lies in the far agent's data directory, under files",
+    )
     .option('--wait', 'until the far node has it; exit code 1 if it never does')
-    .option('--timeout <seconds>', 'how long to wait', '300')
+    .option('--timeout <seconds>', 'how long to wait; of a file: without progress', '300')
     .action(async (to, text, options) => (await import('./commands/send.ts')).send(to, text, options));
   command(program, 'recv', 'take messages', 'hypha recv --follow --json')
     .option('--topic <topic>', 'only this topic')
     .option('--follow', 'go on for ever')
+    .option('--files', 'where the files lie that have come')
     .option('--timeout <seconds>', 'how long to wait for the first', '30')
     .action(async (options) => (await import('./commands/recv.ts')).recv(options));
+  const transfers = command(
+    program,
+    'transfers',
+    'files on their way, and the latest that ended',
+    'hypha transfers --json',
+    tabled,
+  ).action(async (options) => (await import('./commands/transfers.ts')).transfers(options));
+  command(transfers, 'cancel', 'end one, at either end', 'hypha transfers cancel 1f9a03c2')
+    .argument('<id>', 'its id, or the first digits of it')
+    .action(async (id, _options, self: Command) =>
+      (await import('./commands/transfers.ts')).cancelTransfer(id, self.optsWithGlobals()),
+    );
 }
 
 /** A command with what all of them take. */

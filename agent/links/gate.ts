@@ -8,6 +8,7 @@ const topicsCached = 1024;
 interface Entrance {
   readonly filters: readonly string[];
   readonly answers: AnswerCache<boolean>;
+  readonly files: readonly { readonly filters: readonly string[]; readonly maxBytes: number }[];
 }
 
 /** What may come in, from whom: nothing that no `[[accept]]` names. */
@@ -18,8 +19,11 @@ export class Gate {
     for (const key of others) this.#entrances.set(key, entrance([]));
     for (const [name, key] of contacts) {
       const own = rules.filter((rule) => rule.from === '*' || rule.from === name);
-      const filters = own.flatMap((rule) => rule.topics.map((topic) => topic.replaceAll('{contact}', name)));
-      if (filters.length > 0) this.#entrances.set(key, entrance(filters));
+      const entries = own.map(({ topics, maxFileBytes = 0 }) => ({
+        filters: topics.map((topic) => topic.replaceAll('{contact}', name)),
+        maxBytes: maxFileBytes,
+      }));
+      if (own.length > 0) this.#entrances.set(key, entrance(entries));
     }
   }
 
@@ -32,6 +36,17 @@ export class Gate {
     const way = this.#entrances.get(from);
     return way?.answers.get(topic, () => way.filters.some((filter) => topicMatches(filter, topic))) ?? false;
   }
+
+  /** The largest file that may come from there on that topic; 0: none. */
+  fileLimit(from: PublicKey, topic: string): number {
+    const fitting = (this.#entrances.get(from)?.files ?? []).filter(({ filters }) =>
+      filters.some((filter) => topicMatches(filter, topic)),
+    );
+    return Math.max(0, ...fitting.map(({ maxBytes }) => maxBytes));
+  }
 }
 
-const entrance = (filters: readonly string[]): Entrance => ({ filters, answers: new AnswerCache(topicsCached) });
+function entrance(entries: Entrance['files']): Entrance {
+  const filters = entries.flatMap((entry) => entry.filters);
+  return { filters, answers: new AnswerCache(topicsCached), files: entries.filter(({ maxBytes }) => maxBytes > 0) };
+}

@@ -32,6 +32,7 @@ class ConfiguredLinks implements Links {
   readonly #options: LinksOptions;
   readonly #flows: readonly Flow[];
   readonly #views: readonly LinkView[];
+  readonly #gate: Gate;
   #bus: Bus | null = null;
   #timer: Timer | null = null;
   readonly #flowing = new Map<string, boolean>();
@@ -42,6 +43,7 @@ class ConfiguredLinks implements Links {
     this.#flows = flowsOf(options.links, options.contacts);
     this.#views = viewsOf(options.links, options.contacts);
     const gate = new Gate(options.accepts, options.contacts, new Set(this.#flows.map((flow) => flow.to)));
+    this.#gate = gate;
     this.port = {
       accepts: (from, topic) => gate.accepts(from, topic),
       knows: (from) => gate.knows(from),
@@ -74,6 +76,10 @@ class ConfiguredLinks implements Links {
 
   removed(): readonly RemovedLink[] {
     return removedLinks(this.#ports.ring);
+  }
+
+  fileLimit(from: PublicKey, topic: string): number {
+    return this.#gate.fileLimit(from, topic);
   }
 
   views(): readonly LinkView[] {

@@ -27,6 +27,8 @@ export interface LinkRule {
 export interface AcceptRule {
   readonly from: string;
   readonly topics: readonly string[];
+  /** The largest file that may come on these topics; left out: none. */
+  readonly maxFileBytes?: number;
 }
 
 /** One configured link, as shown and counted. Links to one contact on one lane share a cursor and its figures. */
@@ -76,6 +78,8 @@ export interface LinksOptions {
 export interface Links {
   /** What the bus asks and tells. */
   readonly port: BusOptions;
+  /** The largest file that this contact may send here on that topic; 0: none. */
+  fileLimit(from: PublicKey, topic: string): number;
   /** Opens the cursors and streams on the bus, sweeps cursors of links that are gone. Before the bus starts. */
   start(bus: Bus): void;
   stop(): void;

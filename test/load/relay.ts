@@ -8,6 +8,8 @@ export class LinkRelay {
   #to = 0;
   /** Connections accepted so far. */
   connections = 0;
+  /** Bytes that came from those who dial. */
+  bytes = 0;
 
   constructor(port: number) {
     this.port = port;
@@ -45,6 +47,9 @@ export class LinkRelay {
   #relay(near: Socket): void {
     this.connections++;
     const far = connect({ port: this.#to, host: '127.0.0.1', noDelay: true });
+    near.on('data', (chunk: Uint8Array) => {
+      this.bytes += chunk.length;
+    });
     for (const [socket, other] of [
       [near, far],
       [far, near],

@@ -111,6 +111,18 @@ const ring = section('The disk ring buffer.', {
   ),
 });
 
+const files = section(
+  'Files that come in (`hypha send TO --file F` at the other end); [[accept]] max_file lets them in.',
+  {
+    space: preset(
+      'What they may take on disk together: those on their way, and those in the data directory\'s "files" that nobody has taken away.',
+      value.size({ least: '64KB', most: '65536GB' }),
+      '4GB',
+    ),
+    at_once: preset('More that come at a time wait.', value.whole(1, 64), 4),
+  },
+);
+
 const log = section('The log.', {
   level: preset(
     'error: a person must act; warn: degraded and healing; info: births, deaths, changes.',
@@ -158,6 +170,11 @@ const accept = entry({
     topics(),
     '["plant/+/set"]',
   ),
+  max_file: optional(
+    'The largest file that may come on these topics. Default: none may.',
+    value.size({ least: '1KB', most: '1024GB' }),
+    '"100MB"',
+  ),
 });
 
 export const schema = required(
@@ -173,6 +190,7 @@ export const schema = required(
     mqtt,
     api,
     ring,
+    files,
     log,
     link: list(link, 'What goes to whom. As many [[link]] as you like.'),
     accept: list(accept, 'What may come in, and from whom; nothing else may. As many [[accept]] as you like.'),

@@ -3,10 +3,12 @@ import { CommandError, exitCodes } from '../exit.ts';
 import { printJson } from '../output.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
 import { parseTimeout } from '../timeout.ts';
+import { received } from './transfers.ts';
 
 interface RecvOptions extends CommonOptions {
   readonly topic?: string;
   readonly follow?: boolean;
+  readonly files?: boolean;
   readonly timeout: string;
 }
 
@@ -19,6 +21,7 @@ interface Message {
 
 /** Takes the next message, or with `--follow` all of them as they come. Payload as it is to stdout, who and what to stderr. */
 export async function recv(options: RecvOptions): Promise<void> {
+  if (options.files === true) return received(options);
   const { data } = placesOf(options);
   const topic = options.topic === undefined ? '' : `topic=${encodeURIComponent(options.topic)}`;
   if (options.follow === true) {
