@@ -15,6 +15,7 @@ import type { Lane } from './types.ts';
 const magic = 0x31435948; // HYC1
 const endMagic = 0x45435948; // HYCE
 const pieceBytes = 256 * 1024;
+const sparseBit = 0x100;
 
 /** Everything that the log before `position` says, so that recovery reads only what comes after. */
 export interface Checkpoint {
@@ -183,7 +184,7 @@ function writeSegment(out: ByteWriter, segment: Segment): void {
   out.uint48(segment.last);
   out.uint32(segment.end);
   out.uint48(segment.born);
-  out.uint16(segment.lost === null ? 0 : segment.lost === 'full' ? 1 : 2);
+  out.uint16((segment.lost === null ? 0 : segment.lost === 'full' ? 1 : 2) | (segment.sparse ? sparseBit : 0));
   out.uint32(segment.matches.size);
   for (const [cursor, count] of segment.matches) {
     out.uint32(cursor);
@@ -198,10 +199,12 @@ function readSegment(reader: ByteReader): Segment {
   const last = reader.uint48();
   const end = reader.uint32();
   const born = reader.uint48();
-  const lost = ([null, 'full', 'damaged'] as const)[reader.uint16()] ?? null;
+  const flags = reader.uint16();
+  const lost = ([null, 'full', 'damaged'] as const)[flags & 3] ?? null;
+  const sparse = (flags & sparseBit) !== 0;
   const matches = new Map<number, number>();
   for (let left = reader.uint32(); left > 0; left--) matches.set(reader.uint32(), reader.uint32());
-  return { id, slot, first, last, end, born, lost, matches };
+  return { id, slot, first, last, end, born, lost, sparse, matches };
 }
 
 function writeOrigin(out: ByteWriter, origin: Origin): void {

@@ -5,6 +5,8 @@ import { encodeCheckpoint, nameOf, type Snapshot, writeCheckpoint } from './chec
 interface Kept {
   readonly generation: number;
   readonly position: number;
+  /** Replacements of segments that it has seen. */
+  readonly swaps: number;
 }
 
 /**
@@ -35,6 +37,11 @@ export class Checkpointer {
     return this.#kept.length < 2 ? 0 : Math.min(...this.#kept.map((each) => each.position));
   }
 
+  /** Both checkpoints have seen so many replacements of segments. */
+  get coveredSwaps(): number {
+    return this.#kept.length < 2 ? 0 : Math.min(...this.#kept.map((each) => each.swaps));
+  }
+
   get newestPosition(): number {
     return this.#kept[0]?.position ?? 0;
   }
@@ -44,8 +51,8 @@ export class Checkpointer {
   }
 
   /** Resolves true when it is on the disk, false when the disk refused: the log stays as it is and it is tried again. */
-  async write(snapshot: Snapshot): Promise<boolean> {
-    const work = this.#write(snapshot);
+  async write(snapshot: Snapshot, swaps: number): Promise<boolean> {
+    const work = this.#write(snapshot, swaps);
     this.#writing = work.then(
       () => undefined,
       () => undefined,
@@ -66,12 +73,12 @@ export class Checkpointer {
     await this.#writing;
   }
 
-  async #write(snapshot: Snapshot): Promise<void> {
+  async #write(snapshot: Snapshot, swaps: number): Promise<void> {
     const generation = this.#next++;
     const bytes = await writeCheckpoint(this.#disk, this.#directory, generation, encodeCheckpoint(snapshot));
     this.bytesWritten += bytes;
     this.lastBytes = bytes;
-    const [newest, ...older] = [{ generation, position: snapshot.position }, ...this.#kept];
+    const [newest, ...older] = [{ generation, position: snapshot.position, swaps }, ...this.#kept];
     this.#kept = [newest as Kept, ...older.slice(0, 1)];
     for (const old of older.slice(1)) await this.#disk.remove(`${this.#directory}/${nameOf(old.generation)}`);
   }

@@ -51,6 +51,8 @@ export class Committer {
   #window: Duration | null = null;
   /** What the timer, or the end of the tick, is set to. */
   #scheduled: Instant | 'soon' | null = null;
+  /** Who waits for a moment between two commits. */
+  readonly #others: (() => void)[] = [];
   /** Wakes the back-off early. */
   #wake: (() => void) | null = null;
   why: string | null = null;
@@ -110,6 +112,25 @@ export class Committer {
     this.commit();
   }
 
+  /**
+   * Some other writing to the log's file, while no commit is under way: of two syncs at once one may be told of the
+   * other's error. Null when the ring closes before.
+   */
+  between<T>(work: () => Promise<T>): Promise<T | null> {
+    return new Promise((resolve, reject) => {
+      this.#others.push(() => {
+        if (this.#closed) return resolve(null);
+        this.#writing = true;
+        const done = (): void => {
+          this.#writing = false;
+          this.#goOn();
+        };
+        work().then(resolve, reject).finally(done);
+      });
+      if (!this.#writing) this.#goOn();
+    });
+  }
+
   /** Tries again now what failed. */
   retryNow(): void {
     this.#wake?.();
@@ -120,6 +141,7 @@ export class Committer {
     this.#closed = true;
     this.#timer?.cancel();
     this.#wake?.();
+    for (const other of this.#others.splice(0)) other();
   }
 
   /** What is durable and what the stage adds: no other commit is under way. */
@@ -198,7 +220,13 @@ export class Committer {
     this.#options.durable(stage, segment);
     this.#spare = stage;
     this.#writing = false;
-    if (this.#again) this.commit();
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    const other = this.#others.shift();
+    if (other !== undefined) other();
+    else if (this.#again) this.commit();
     else if (this.#due !== null) this.#schedule();
     else if (!this.#filling.isEmpty) this.staged(null);
   }

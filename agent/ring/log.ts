@@ -13,6 +13,8 @@ const zeroPieceBytes = 256 * 1024;
 export interface LogContent {
   readonly segments: Segment[];
   readonly freeSlots: number[];
+  /** What the older checkpoint names and the newer one has compacted. */
+  readonly retiredSlots: readonly number[];
   /** Slots that the file has room for, whole or begun. */
   readonly begunSlots: number;
   readonly zeroedBytes: number;
@@ -40,6 +42,11 @@ export class Log {
   /** A sync failed in the newest segment: nothing more goes there. */
   #abandoned = false;
   #nextSegment: number;
+  /** Segments begun, freed or replaced since the start. */
+  changes = 0;
+  /** Replacements by compacted segments. */
+  swaps: number;
+  #retired: { readonly slot: number; readonly swap: number }[];
 
   constructor(
     geometry: Geometry,
@@ -56,6 +63,8 @@ export class Log {
     this.#slots = new Slots(geometry, content);
     this.#zeroedBytes = content.zeroedBytes;
     this.#nextSegment = nextSegment;
+    this.swaps = content.retiredSlots.length > 0 ? 1 : 0;
+    this.#retired = content.retiredSlots.map((slot) => ({ slot, swap: 1 }));
     this.#journal = journal;
     this.tail = new Tail(Math.min(geometry.segmentBytes, 1024 * 1024));
   }
@@ -74,7 +83,7 @@ export class Log {
       // Of a lost segment only the account is left.
       if (segment.slot >= 0) used += segment === this.active ? segment.end : this.geometry.segmentBytes;
     }
-    return used;
+    return used + this.#retired.length * this.geometry.segmentBytes;
   }
 
   /** True when a batch of that length goes behind the last one. */
@@ -110,8 +119,59 @@ export class Log {
     const index = this.segments.indexOf(segment);
     if (index < 0) return;
     this.segments.splice(index, 1);
-    if (segment.slot < 0) return;
-    this.#slots.giveBack(segment.slot);
+    this.changes++;
+    this.#freeSlot(segment.slot);
+  }
+
+  /** A slot for a compacted segment; null when that would touch the reserve. It is zeroed before it is written to. */
+  takeSpareSlot(): number | null {
+    return this.freeSlots > this.geometry.reserveSlots ? this.#slots.take() : null;
+  }
+
+  giveBack(slot: number): void {
+    this.#freeSlot(slot);
+  }
+
+  /** Writes a piece of a compacted segment, durably. The caller sees to it that no commit is under way. */
+  async writePiece(slot: number, offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#zero((slot + 1) * this.geometry.segmentBytes);
+    await this.file.writeDurably(bytes, slot * this.geometry.segmentBytes + offset);
+    this.bytesWritten += bytes.length;
+  }
+
+  /** What `writePiece` wrote is whole: the zeros before and behind it, and the file's length, are durable with it. */
+  async finishPieces(): Promise<void> {
+    await this.file.sync();
+  }
+
+  /** A compacted segment takes the place of those. Their slots stay as they are until both checkpoints list it. */
+  replace(sources: readonly Segment[], compacted: Segment): void {
+    const at = this.segments.indexOf(sources[0] as Segment);
+    this.segments.splice(at, sources.length, compacted);
+    // What memory has of them may be left out there.
+    this.tail.forget(compacted.last);
+    this.changes++;
+    this.swaps++;
+    for (const { slot } of sources) this.#retired.push({ slot, swap: this.swaps });
+  }
+
+  /** Slots of segments that compacted ones have replaced, and a checkpoint may still name. */
+  get retiredSlots(): number {
+    return this.#retired.length;
+  }
+
+  /** Both checkpoints have seen so many replacements. */
+  freeRetired(swaps: number): void {
+    const done = this.#retired.filter(({ swap }) => swap <= swaps);
+    if (done.length === 0) return;
+    this.#retired = this.#retired.filter(({ swap }) => swap > swaps);
+    this.changes++;
+    for (const { slot } of done) this.#freeSlot(slot);
+  }
+
+  #freeSlot(slot: number): void {
+    if (slot < 0) return;
+    this.#slots.giveBack(slot);
     this.shrink();
   }
 
@@ -192,8 +252,10 @@ export class Log {
       matches: new Map(),
       born: ringTime,
       lost: null,
+      sparse: false,
     };
     this.segments.push(segment);
+    this.changes++;
     this.#abandoned = false;
     return segment;
   }
@@ -206,6 +268,7 @@ export class Log {
       first,
       segmentBytes: this.geometry.segmentBytes,
       slot,
+      sparse: false,
     });
     await this.file.write(page, start);
     this.bytesWritten += pageBytes;

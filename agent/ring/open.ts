@@ -16,6 +16,7 @@ import {
   type Replayed,
   readSlots,
   replay,
+  retiredSlots,
   type TornBatch,
 } from './recovery.ts';
 import { Replayer } from './replayer.ts';
@@ -75,10 +76,17 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   if (replayed.torn !== null) tellTorn(env.log, replayed.torn);
   const headless = segments.filter(({ slot }) => slots[slot]?.damaged === true);
   for (const segment of headless) if (!maybeTorn(segment, slots, replayed, checkpoint)) damage.header(segment);
-  const used = new Set(segments.map((segment) => segment.slot));
+  const retired = retiredSlots(found.older, segments, slots);
+  const used = new Set([...segments.map((segment) => segment.slot), ...retired]);
   const freeSlots = slots.map(({ slot }) => slot).filter((slot) => !used.has(slot));
   const nextSegment = Math.max(0, ...segments.map(({ id }) => id), ...slots.map(idOf)) + 1;
-  const content = { segments, freeSlots, begunSlots: slots.length, zeroedBytes: size - (size % 4096) };
+  const content = {
+    segments,
+    freeSlots,
+    retiredSlots: retired,
+    begunSlots: slots.length,
+    zeroedBytes: size - (size % 4096),
+  };
   const log = new Log(geometry, ringId, file, content, nextSegment, env.log);
   const boot = Math.max(checkpoint?.boot ?? 0, replayed.boot) + 1;
   const ring = new DiskRing(env, options, {
@@ -89,7 +97,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     tally: replayer.tally,
     positions: replayer.positions,
     writes: replayer.writes,
-    checkpointer: new Checkpointer(env.disk, options.directory, env.log, found.kept, found.next),
+    checkpointer: new Checkpointer(env.disk, options.directory, env.log, keptOf(found, retired), found.next),
     damage,
     epoch: makeEpoch(boot, env.random.bytes(8)),
     boot,
@@ -105,6 +113,10 @@ function tellTorn(journal: Env['log'], { segment, offset, first, count }: TornBa
   const { id, slot } = segment;
   journal.info('ring-tail-torn', { segment: id, slot, offsetBytes: offset, fromSequence: first, records: count });
 }
+
+/** Of two checkpoints the older names segments that the newer has replaced. */
+const keptOf = ({ kept }: Found, retired: readonly number[]) =>
+  kept.map((each, index) => ({ ...each, swaps: index === 0 && retired.length > 0 ? 1 : 0 }));
 
 const idOf = (slot: FoundSlot): number => slot.header?.id ?? slot.claimed?.id ?? 0;
 

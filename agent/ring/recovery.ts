@@ -12,6 +12,8 @@ import type { Batch } from './tail.ts';
 export interface FoundCheckpoints {
   readonly newest: Checkpoint | null;
   readonly kept: readonly { readonly generation: number; readonly position: number }[];
+  /** The older of the two, if both are whole. */
+  readonly older: Checkpoint | null;
   readonly next: number;
   readonly damaged: number;
 }
@@ -21,12 +23,14 @@ export async function findCheckpoints(disk: Disk, directory: string, journal: Jo
   const generations = await listCheckpoints(disk, directory);
   const kept: { generation: number; position: number }[] = [];
   let newest: Checkpoint | null = null;
+  let older: Checkpoint | null = null;
   let damaged = 0;
   for (const generation of generations) {
     const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation) : null;
     if (found !== null) {
       kept.push({ generation, position: found.position });
-      newest ??= found;
+      if (newest === null) newest = found;
+      else older = found;
     } else {
       if (kept.length < 2) {
         damaged++;
@@ -35,7 +39,7 @@ export async function findCheckpoints(disk: Disk, directory: string, journal: Jo
       await disk.remove(`${directory}/${nameOf(generation)}`).catch(() => undefined);
     }
   }
-  return { newest, kept, next: (generations[0] ?? 0) + 1, damaged };
+  return { newest, older, kept, next: (generations[0] ?? 0) + 1, damaged };
 }
 
 /** A slot of the file and the segment in it. */
@@ -271,24 +275,50 @@ export function liveSegments(slots: readonly FoundSlot[], checkpoint: Checkpoint
   const found = new Map<number, FoundSlot>();
   for (const slot of slots) {
     const id = slot.header?.id ?? slot.claimed?.id;
-    if (id !== undefined) found.set(id, slot);
+    if (id !== undefined && found.get(id)?.header?.sparse !== true) found.set(id, slot);
   }
   const known = checkpoint?.segments ?? [];
   const newest = known.at(-1)?.id ?? 0;
-  const live = known.map((segment) => revived(segment, found.get(segment.id), slots[segment.slot]));
+  const live = known.map((segment) => revived(segment, slots[segment.slot]));
   const begun = [...found].filter(([id]) => id > newest).sort(([a], [b]) => a - b);
   for (const [id, slot] of begun) {
     const first = slot.header?.first ?? slot.claimed?.first ?? 0;
-    live.push({ id, slot: slot.slot, first, last: first - 1, end: pageBytes, matches: new Map(), born: 0, lost: null });
+    const sparse = slot.header?.sparse === true;
+    const matches = new Map<number, number>();
+    live.push({ id, slot: slot.slot, first, last: first - 1, end: pageBytes, matches, born: 0, lost: null, sparse });
   }
-  return live;
+  return checkpoint === null ? withoutSources(live) : live;
 }
 
-function revived(segment: Segment, found: FoundSlot | undefined, there: FoundSlot | undefined): Segment {
-  if (found !== undefined) return { ...segment, slot: found.slot };
+/** Without a checkpoint a compacted segment is taken for those that it was made of. */
+function withoutSources(segments: readonly Segment[]): Segment[] {
+  const compacted = segments.filter(({ sparse }) => sparse);
+  return segments.filter(
+    (one) => !compacted.some((other) => one !== other && one.id <= other.id && one.first >= other.first),
+  );
+}
+
+/** Slots of what the older checkpoint names and the newer has only compacted: kept until no checkpoint names them. */
+export function retiredSlots(
+  older: Checkpoint | null,
+  live: readonly Segment[],
+  slots: readonly FoundSlot[],
+): number[] {
+  const compacted = live.filter(({ sparse }) => sparse);
+  const used = new Set(live.map(({ slot }) => slot));
+  const named = older?.segments ?? [];
+  return named
+    .filter(({ id, slot }) => slots[slot]?.header?.id === id && !used.has(slot))
+    .filter(({ first, last }) => compacted.some((one) => one.first <= first && last <= one.last))
+    .map(({ slot }) => slot);
+}
+
+function revived(segment: Segment, there: FoundSlot | undefined): Segment {
   if (segment.lost !== null) return { ...segment, slot: -1 };
-  // Its slot holds a later segment: it had been dropped, and the note of it was under way. Else the medium lost it, and
-  // whoever reads it finds that.
-  const taken = (there?.header?.id ?? there?.claimed?.id ?? 0) > segment.id;
+  const id = there?.header?.id ?? there?.claimed?.id ?? 0;
+  if (id === segment.id) return { ...segment };
+  // Its slot holds a later segment, or one made of older ones: it had been dropped, and the note of it was under way.
+  // Else the medium lost it, and whoever reads it finds that.
+  const taken = id > segment.id || there?.header?.sparse === true;
   return taken ? { ...segment, slot: -1, lost: 'full' } : segment;
 }

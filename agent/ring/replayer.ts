@@ -1,11 +1,12 @@
 import { type BatchHeader, tallyOf } from './batch.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { DamageAccount } from './damage.ts';
+import { viewOf } from './layout.ts';
 import { LostMatches } from './lost-matches.ts';
 import { decodeOrigin, type Origins } from './origins.ts';
 import { Interests, Position } from './position.ts';
 import { applySettlement, decodeDefinition, decodeSettlement } from './position-codec.ts';
-import { recordKind, recordsOf, type StoredProvenance, type StoredRecord } from './record.ts';
+import { entriesOf, NameReader, recordKind, type StoredProvenance, type StoredRecord } from './record.ts';
 import type { ReplaySink } from './recovery.ts';
 import type { Seen } from './seen.ts';
 import type { Segment } from './segment.ts';
@@ -31,6 +32,7 @@ export class Replayer implements ReplaySink {
   readonly tally = new Tally();
   /** What the batch at hand has matched. */
   readonly #touched = new Set<Position>();
+  readonly #names = new NameReader();
   #position = 0;
 
   constructor(state: State, origins: Origins, seen: Seen, damage: DamageAccount) {
@@ -56,10 +58,11 @@ export class Replayer implements ReplaySink {
   batch(batch: Batch, segment: Segment, header: BatchHeader): void {
     if (segment.born === 0) segment.born = header.ringTime;
     for (const { cursor, live } of tallyOf(batch.bytes, header, batch.from)) this.#tallied(cursor, live);
-    let sequence = batch.first;
-    for (const record of recordsOf(batch.bytes, batch.from, batch.end)) {
-      if (sequence > this.#position) this.#record(record, sequence, segment, batch);
-      sequence++;
+    const view = viewOf(batch.bytes);
+    for (const { at, sequence, record } of entriesOf(batch)) {
+      if (sequence <= this.#position) continue;
+      const name = this.#names.of(batch.bytes, view, at);
+      this.#record(Object.assign(record, { name }), sequence, segment, batch);
     }
     for (const position of this.#touched) this.tally.touch(position, position.live);
     this.#touched.clear();

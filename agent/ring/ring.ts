@@ -1,10 +1,10 @@
-import type { Clock, Duration, Env, Epoch, PublicKey, Sequence } from '#kernel';
+import type { Clock, Env, Epoch, PublicKey, Sequence } from '#kernel';
+import { AgentError } from '#kernel';
 import { Appender } from './appender.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import { Committer } from './committer.ts';
 import { CursorTable } from './cursor-table.ts';
 import type { DamageAccount } from './damage.ts';
-import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
@@ -15,8 +15,9 @@ import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Space } from './space.ts';
 import type { Stage } from './stage.ts';
 import { retainedRecord, type State } from './state.ts';
-import { Sweeper } from './sweeper.ts';
+import { statusOf } from './status.ts';
 import type { Tally } from './tally.ts';
+import { Tidier } from './tidier.ts';
 import type { Appended, Cursor, CursorOptions, Entry, MessageRecord, Ring, RingOptions, RingStatus } from './types.ts';
 import { Upkeep } from './upkeep.ts';
 import { Writes } from './writes.ts';
@@ -54,7 +55,7 @@ export class DiskRing implements Ring {
   readonly #cursors: CursorTable;
   readonly #space: Space;
   readonly #upkeep: Upkeep;
-  readonly #sweeper: Sweeper;
+  readonly #tidier: Tidier;
   readonly #writes: Writes;
   readonly #startedAt: number;
   #durable: number;
@@ -83,8 +84,7 @@ export class DiskRing implements Ring {
     this.#cursors = this.#makeCursors();
     this.#space = this.#makeSpace(env, options);
     this.#upkeep = this.#makeUpkeep();
-    const keeping = () => this.#cursors.keeping();
-    this.#sweeper = new Sweeper({ clock: env.clock, journal: env.log, cursors: keeping });
+    this.#tidier = this.#makeTidier(env, options);
   }
 
   /**
@@ -107,9 +107,9 @@ export class DiskRing implements Ring {
     await tried;
   }
 
-  #headerOf({ id, first, slot }: Segment): Uint8Array {
+  #headerOf({ id, first, slot, sparse }: Segment): Uint8Array {
     const { ringId, geometry } = this.#log;
-    return encodeSegmentHeader({ ringId, id, first, segmentBytes: geometry.segmentBytes, slot });
+    return encodeSegmentHeader({ ringId, id, first, segmentBytes: geometry.segmentBytes, slot, sparse });
   }
 
   append(entries: readonly Entry[]): Appended {
@@ -172,40 +172,36 @@ export class DiskRing implements Ring {
   }
 
   get status(): RingStatus {
-    const { damage, checkpointer, state, seen } = this.#parts;
-    const log = this.#log;
-    const oldest = log.segments.find((segment) => segment.last >= segment.first);
-    const room = log.admits(batchFrontBytes + recordHeaderBytes);
-    const stalled = this.#committer.why !== null && this.#committer.whyCode !== 'ring/full';
-    return {
-      state: stalled ? 'stalled' : room ? 'ok' : 'full',
-      why: stalled ? this.#committer.why : null,
-      sizeBytes: log.geometry.slots * log.geometry.segmentBytes,
-      usedBytes: log.usedBytes,
-      oldest: (oldest?.first ?? this.#durable + 1) as Sequence,
-      head: this.#committer.stage.last as Sequence,
-      durable: this.durable,
-      epoch: this.epoch,
-      damagedBatches: damage.batches,
-      damagedRecords: damage.records,
-      quarantine: damage.quarantine.path,
-      commits: this.#committer.commits,
-      bytesWritten: log.bytesWritten + checkpointer.bytesWritten,
-      zeroedBytes: log.zeroesWritten,
-      writes: this.#writes.status,
+    return statusOf(this.#parts, {
+      committer: this.#committer,
+      space: this.#space,
+      tidier: this.#tidier,
+      writes: this.#writes,
+      durable: this.#durable,
+      ringTime: this.#ringTime,
       payloadBytes: this.#payloadBytes,
-      oldestAge: (oldest === undefined ? 0 : Math.max(0, this.#ringTime - oldest.born)) as Duration,
-      stateBytes: state.bytes,
-      stateLimitBytes: state.limitBytes,
-      droppedRecords: this.#space.droppedRecords,
-      forgottenOrigins: seen.forgotten,
-    };
+    });
+  }
+
+  async checkpoint(): Promise<void> {
+    const { checkpointer } = this.#parts;
+    const wanted = this.#committer.stage.last;
+    while (!this.#closed && checkpointer.newestPosition < wanted) {
+      await this.#idle();
+      const { why } = this.#committer;
+      if (why !== null) throw new AgentError('ring/stalled', 'retry', `ring: ${why}`);
+      this.#upkeep.wantCheckpoint();
+      const tried = this.#listeners.whenTried();
+      this.#committer.commit();
+      await tried;
+      await checkpointer.settled();
+    }
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#sweeper.stop();
+    await this.#tidier.stop();
     await this.#lastCommit();
     this.#cursors.stop();
     this.#upkeep.stop();
@@ -338,7 +334,7 @@ export class DiskRing implements Ring {
       ringTime: () => this.#ringTime,
       hurry: () => this.#refused,
       changed: () => this.#upkeep.cursorsChanged(),
-      keepingOpened: () => this.#sweeper.look(),
+      keepingOpened: () => this.#tidier.look(),
       nextCursorId,
     });
   }
@@ -351,7 +347,29 @@ export class DiskRing implements Ring {
       positions: this.#parts.positions,
       openCursor: (position) => this.#cursors.opened(position),
       coveredTo: () => this.#parts.checkpointer.coveredTo,
+      coveredSwaps: () => this.#parts.checkpointer.coveredSwaps,
       dirty: (position) => this.#cursors.dirty(position),
+      inUse: (segment) => this.#tidier.inUse(segment),
+      tidied: () => this.#tidier.inVain,
+      compactsLater: () => this.#tidier.waitsForCheckpoint,
+    });
+  }
+
+  #makeTidier(env: Env, options: RingOptions): Tidier {
+    const { positions, origins, checkpointer } = this.#parts;
+    return new Tidier({
+      clock: this.#clock,
+      journal: env.log,
+      log: this.#log,
+      positions,
+      committer: this.#committer,
+      cursors: this.#cursors,
+      space: this.#space,
+      names: (stored, key) => origins.names(stored, key),
+      coveredTo: () => checkpointer.coveredTo,
+      ringTime: () => this.#ringTime,
+      drops: options.full === 'drop-oldest',
+      done: () => this.#upkeep.makeRoom(),
     });
   }
 
@@ -372,6 +390,7 @@ export class DiskRing implements Ring {
       boot,
       ringTime: () => this.#ringTime,
       writes: this.#writes,
+      tidy: () => this.#tidier.run(),
       tellRoom: () => this.#tellRoom(),
     });
   }

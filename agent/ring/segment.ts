@@ -12,6 +12,8 @@ export interface SegmentHeader {
   readonly first: number;
   readonly segmentBytes: number;
   readonly slot: number;
+  /** Compacted: it stands in the place of older ones, under the id of the last of them. */
+  readonly sparse: boolean;
 }
 
 /** A live segment. Batches lie in it from its second page on, without holes. */
@@ -30,6 +32,8 @@ export interface Segment {
   born: number;
   /** Why a lost segment is lost. */
   readonly lost: 'full' | 'damaged' | null;
+  /** Compacted: what no cursor wanted any more is not in it. */
+  readonly sparse: boolean;
 }
 
 export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
@@ -37,6 +41,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   const view = viewOf(page);
   view.setUint32(0, magic, true);
   view.setUint16(4, formatVersion, true);
+  view.setUint16(6, header.sparse ? 1 : 0, true);
   page.set(header.ringId, 8);
   putUint48(view, 24, header.id);
   putUint48(view, 32, header.first);
@@ -59,6 +64,7 @@ export function decodeSegmentHeader(page: Uint8Array): SegmentHeader | null {
     first: getUint48(view, 32),
     segmentBytes: view.getUint32(40, true),
     slot: view.getUint32(44, true),
+    sparse: (view.getUint16(6, true) & 1) === 1,
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Log as Journal } from '#kernel';
 import type { OpenCursor } from './cursor.ts';
+import type { DroppedTopic } from './dropped-topics.ts';
 import { withGap } from './gaps.ts';
 import type { Log } from './log.ts';
 import { matchedThrough } from './losses.ts';
@@ -14,16 +15,26 @@ export interface SpaceOptions {
   readonly openCursor: (position: Position) => OpenCursor | undefined;
   /** Both checkpoints hold everything up to here. */
   readonly coveredTo: () => number;
+  /** And have seen so many replacements of segments. */
+  readonly coveredSwaps: () => number;
   readonly dirty: (position: Position) => void;
+  /** A checkpoint would make a compaction possible. */
+  readonly compactsLater: () => boolean;
+  /** The compaction reads it now. */
+  readonly inUse: (segment: Segment) => boolean;
+  /** What has expired and what nobody wants is to go first: true when that is tried, or was just tried in vain. */
+  readonly tidied: () => boolean;
 }
 
 /** What stands between the ring and more room. */
-export type Need = 'nothing' | 'commit' | 'checkpoint' | 'readers';
+export type Need = 'nothing' | 'commit' | 'checkpoint' | 'tidying' | 'readers';
 
 /** Decides which segments are free. A segment is held by what a cursor has not durably settled in it, and by the checkpoints. */
 export class Space {
   readonly #options: SpaceOptions;
   droppedRecords = 0;
+  #surveyed: { readonly segment: Segment; readonly topics: ReadonlyMap<Position, readonly DroppedTopic[]> } | null =
+    null;
 
   constructor(options: SpaceOptions) {
     this.#options = options;
@@ -37,8 +48,24 @@ export class Space {
     return this.#need();
   }
 
+  /** The segment that would be dropped next, and who would lose something by it. */
+  next(): { readonly segment: Segment; readonly losers: readonly Position[] } | null {
+    const { log, positions, inUse } = this.#options;
+    const held = (segment: Segment): boolean =>
+      segment !== log.active && !inUse(segment) && this.#isHeld(segment, false);
+    const segment = log.segments.find(held);
+    if (segment === undefined) return null;
+    return { segment, losers: [...positions.values()].filter(({ settledTo }) => settledTo < segment.last) };
+  }
+
+  /** What the next segment to be dropped holds, by cursor. */
+  survey(segment: Segment, topics: ReadonlyMap<Position, readonly DroppedTopic[]>): void {
+    this.#surveyed = { segment, topics };
+  }
+
   free(): void {
-    const { log } = this.#options;
+    const { log, coveredSwaps } = this.#options;
+    log.freeRetired(coveredSwaps());
     for (const segment of [...log.segments]) if (this.#isFree(segment)) log.free(segment);
   }
 
@@ -48,7 +75,8 @@ export class Space {
     for (let turn = 0; turn <= log.segments.length; turn++) {
       const waiting = log.segments.filter((segment) => segment !== log.active && !this.#isHeld(segment, false));
       if (waiting.some((segment) => this.#isHeld(segment, true))) return this.#settleAll();
-      if (waiting.length > 0) return 'checkpoint';
+      if (waiting.length > 0 || log.retiredSlots > 0 || this.#options.compactsLater()) return 'checkpoint';
+      if (!this.#options.tidied()) return 'tidying';
       if (policy === 'refuse' || !this.#dropOldest()) return 'readers';
     }
     return 'readers';
@@ -62,8 +90,8 @@ export class Space {
   }
 
   #isFree(segment: Segment): boolean {
-    const { log, coveredTo } = this.#options;
-    if (segment === log.active || segment.last > coveredTo()) return false;
+    const { log, coveredTo, inUse } = this.#options;
+    if (segment === log.active || segment.last > coveredTo() || inUse(segment)) return false;
     return !this.#isHeld(segment, true);
   }
 
@@ -91,13 +119,12 @@ export class Space {
 
   /** Moves every cursor past the oldest segment that is held; false when there is none but the active one. */
   #dropOldest(): boolean {
-    const { log, positions, journal } = this.#options;
-    const oldest = log.segments.find((segment) => segment !== log.active && this.#isHeld(segment, false));
-    if (oldest === undefined) return false;
+    const { journal } = this.#options;
+    const next = this.next();
+    if (next === null) return false;
+    const oldest = next.segment;
     let dropped = 0;
-    for (const position of positions.values()) {
-      if (position.settledTo < oldest.last) dropped += this.#drop(position, oldest);
-    }
+    for (const position of next.losers) dropped += this.#drop(position, oldest);
     this.droppedRecords += dropped;
     journal.warn('ring-dropped-oldest', {
       segment: oldest.id,
@@ -112,10 +139,11 @@ export class Space {
     const { log, dirty, openCursor } = this.#options;
     const count = Math.max(0, matchedThrough(log, position, segment) - position.settledOrdinal);
     const from = position.settledTo + 1;
+    const topics = this.#surveyed?.segment === segment ? (this.#surveyed.topics.get(position) ?? []) : [];
     position.settledTo = segment.last;
     if (count > 0) {
       position.dropped.full += count;
-      position.gaps = withGap(position.gaps, { from, to: segment.last, count, reason: 'full', topics: [] });
+      position.gaps = withGap(position.gaps, { from, to: segment.last, count, reason: 'full', topics });
     }
     position.forgetOldFilters();
     openCursor(position)?.dropped(segment.last, count);

@@ -209,6 +209,8 @@ export interface RingStatus {
   /** Keys and values of all state and retained messages, and how much they may be. */
   readonly stateBytes: number;
   readonly stateLimitBytes: number;
+  /** Old segments rewritten into fewer, without what nobody wants any more, since the start: how many of them. */
+  readonly compactedSegments: number;
   /** Matching records dropped under cursors by `drop-oldest` since the start. */
   readonly droppedRecords: number;
   /** Records from elsewhere that `hasStored` no longer knows, since the start: a second copy of one would be stored. */
@@ -261,6 +263,9 @@ export interface Ring {
   /** The retained message of a topic, and all that match a filter. */
   latest(topic: string): MessageRecord | undefined;
   latestMatching(filter: string): Iterable<MessageRecord>;
+
+  /** Writes a checkpoint that holds all that was appended before; resolves when it is on the disk. `ring/stalled` when the disk refuses. */
+  checkpoint(): Promise<void>;
 
   /** Commits what is staged, writes a checkpoint, closes the file. */
   close(): Promise<void>;

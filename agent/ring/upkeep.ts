@@ -36,6 +36,8 @@ export interface UpkeepOptions {
   readonly boot: number;
   readonly ringTime: () => number;
   readonly writes: Writes;
+  /** Begins to tidy up; `makeRoom` is called when that is done. */
+  readonly tidy: () => void;
   /** Room may have come. */
   readonly tellRoom: () => void;
 }
@@ -108,6 +110,7 @@ export class Upkeep {
     const { space, committer, clock, log, tellRoom } = this.#options;
     const need = space.reclaim();
     if (need === 'checkpoint') this.#wanted = true;
+    if (need === 'tidying') this.#options.tidy();
     if (need === 'commit' || (need === 'checkpoint' && this.#due())) clock.soon(() => committer.commit());
     if (committer.whyCode === 'ring/full' && log.freeSlots > 0) committer.retryNow();
     tellRoom();
@@ -126,7 +129,8 @@ export class Upkeep {
   }
 
   async #checkpoint(stage: Stage, segment: Segment): Promise<void> {
-    const { checkpointer, positions } = this.#options;
+    const { checkpointer, positions, log } = this.#options;
+    const { swaps } = log;
     const settles = [...positions.values()].map((position) => ({
       position,
       settledTo: position.settledTo,
@@ -136,7 +140,7 @@ export class Upkeep {
     if (snapshot === null) return;
     this.#wanted = false;
     this.#logged = 0;
-    if (await checkpointer.write(snapshot)) this.#written(settles);
+    if (await checkpointer.write(snapshot, swaps)) this.#written(settles);
     else this.#tryAgain();
   }
 

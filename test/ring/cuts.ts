@@ -1,6 +1,6 @@
 import type { SimulatedDisk } from '#sim';
 import { Bench, Chance } from './bench.ts';
-import { broken, cutRing, Workload } from './workload.ts';
+import { broken, cutRing, type SlowReader, Workload } from './workload.ts';
 
 export interface Cut {
   readonly at: string;
@@ -12,13 +12,13 @@ export interface Cut {
 export async function cuts(
   seed: number,
   steps: number,
-  settleSlow: boolean,
+  slowDoes: SlowReader,
   ignoreSync = false,
 ): Promise<{ workload: Workload; cuts: Cut[]; kinds: Map<string, number> }> {
   const bench = new Bench(seed);
   bench.disk.faults.ignoreSync = ignoreSync;
   const ring = await bench.open(cutRing);
-  const workload = new Workload(bench, ring, seed, settleSlow);
+  const workload = new Workload(bench, ring, seed, slowDoes);
   const chance = new Chance(seed + 1);
   const found: Cut[] = [];
   const kinds = new Map<string, number>();

@@ -51,22 +51,30 @@ class Model {
   readonly latest = new Map<string, string>();
 }
 
-for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
-  test(`the ring does what a simple model of it does, through restarts and power cuts (seed ${seed})`, async (t) => {
+for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) {
+  const small = seed > 8;
+  const size = small ? ', small enough to be compacted' : '';
+  test(`the ring does what a simple model of it does, through restarts and power cuts${size} (seed ${seed})`, async (t) => {
     const chance = new Chance(seed);
     const bench = new Bench(seed);
-    const options = { sizeBytes: 64 * 64 * 1024, commitWindow: chance.pick([0, 5]) as Duration };
+    const options = { sizeBytes: (small ? 12 : 64) * 64 * 1024, commitWindow: chance.pick([0, 5]) as Duration };
     let ring = await bench.open(options);
     let open = new Map<string, Cursor>();
     const model = new Model();
-    for (let step = 0; step < 250; step++) {
+    let compacted = 0;
+    if (small) {
+      // Somebody who stays away and wants little.
+      open.set('still', ring.cursor({ name: 'still', filters: ['still'], except: null, from: 'now' }));
+      model.cursors.set('still', new ModelCursor(null, ['still']));
+    }
+    for (let step = 0; step < (small ? 500 : 250); step++) {
       const at = `seed ${seed} step ${step}`;
       switch (chance.between(0, 9)) {
         case 0:
         case 1:
         case 2:
         case 3:
-          append(ring, model, chance);
+          append(ring, model, chance, small ? 12_000 : 0);
           break;
         case 4:
           await makeOrChange(ring, model, open, chance);
@@ -78,7 +86,8 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         case 7:
         case 8:
           for (const [name, cursor] of open)
-            await readSome(t, bench, ring, cursor, model.cursors.get(name), chance, at);
+            if (name !== 'still' || chance.hits(0.01))
+              await readSome(t, bench, ring, cursor, model.cursors.get(name), chance, at);
           break;
         default:
           await restart();
@@ -90,6 +99,7 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         await bench.pass(3000);
         if (chance.hits(0.4)) await bench.until(ring.close());
         else if (chance.hits(0.5)) bench.powerCut();
+        compacted += ring.status.compactedSegments;
         bench.kill();
         ring = await bench.open(options);
         open = new Map();
@@ -99,12 +109,17 @@ for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
         }
       }
     }
+    for (let left = 200; left > 0; left--)
+      for (const [name, cursor] of open)
+        await readSome(t, bench, ring, cursor, model.cursors.get(name), chance, `seed ${seed} end`);
     compare(t, ring, model, `seed ${seed} end`);
     t.is(ring.status.damagedBatches, 0);
+    t.log(`${compacted} segments compacted`);
+    if (small) t.true(compacted > 0);
   });
 }
 
-function append(ring: Ring, model: Model, chance: Chance): void {
+function append(ring: Ring, model: Model, chance: Chance, bodyBytes: number): void {
   const entries: Entry[] = [];
   for (let count = chance.between(1, 5); count > 0; count--) {
     if (chance.hits(0.3)) entries.push(put(`k${chance.between(0, 5)}`, chance.hits(0.3) ? null : `${chance.uint32()}`));
@@ -113,7 +128,10 @@ function append(ring: Ring, model: Model, chance: Chance): void {
         ? from(chance.pick(['x', 'y', 'z']), chance.pick(['x', 'y', 'z']), chance.between(1, 9))
         : null;
       const latest = chance.pick(['none', 'none', 'set', 'clear'] as const);
-      entries.push(message(chance.pick(topics), `${chance.uint32()}`, { provenance, latest }));
+      const body = `${chance.uint32()}`.padEnd(bodyBytes === 0 ? 0 : chance.between(0, bodyBytes), ' ');
+      entries.push(
+        message(bodyBytes > 0 && chance.hits(0.05) ? 'still' : chance.pick(topics), body, { provenance, latest }),
+      );
     }
   }
   const appended = ring.append(entries);

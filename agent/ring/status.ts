@@ -1,0 +1,50 @@
+import type { Duration, Sequence } from '#kernel';
+import type { Committer } from './committer.ts';
+import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
+import type { RecoveredRing } from './ring.ts';
+import type { Space } from './space.ts';
+import type { Tidier } from './tidier.ts';
+import type { RingStatus } from './types.ts';
+
+export interface StatusParts {
+  readonly committer: Committer;
+  readonly space: Space;
+  readonly tidier: Tidier;
+  readonly writes: { readonly status: RingStatus['writes'] };
+  readonly durable: number;
+  readonly ringTime: number;
+  readonly payloadBytes: number;
+}
+
+/** The ring's figures as they are now. */
+export function statusOf(parts: RecoveredRing, live: StatusParts): RingStatus {
+  const { log, damage, checkpointer, state, seen, epoch } = parts;
+  const { committer, durable, ringTime, payloadBytes } = live;
+  const oldest = log.segments.find((segment) => segment.last >= segment.first);
+  const room = log.admits(batchFrontBytes + recordHeaderBytes);
+  const stalled = committer.why !== null && committer.whyCode !== 'ring/full';
+  return {
+    state: stalled ? 'stalled' : room ? 'ok' : 'full',
+    why: stalled ? committer.why : null,
+    sizeBytes: log.geometry.slots * log.geometry.segmentBytes,
+    usedBytes: log.usedBytes,
+    oldest: (oldest?.first ?? durable + 1) as Sequence,
+    head: committer.stage.last as Sequence,
+    durable: durable as Sequence,
+    epoch,
+    damagedBatches: damage.batches,
+    damagedRecords: damage.records,
+    quarantine: damage.quarantine.path,
+    commits: committer.commits,
+    bytesWritten: log.bytesWritten + checkpointer.bytesWritten,
+    zeroedBytes: log.zeroesWritten,
+    writes: live.writes.status,
+    payloadBytes,
+    oldestAge: (oldest === undefined ? 0 : Math.max(0, ringTime - oldest.born)) as Duration,
+    stateBytes: state.bytes,
+    stateLimitBytes: state.limitBytes,
+    compactedSegments: live.tidier.compactedSegments,
+    droppedRecords: live.space.droppedRecords,
+    forgottenOrigins: seen.forgotten,
+  };
+}
