@@ -15,7 +15,7 @@ export class Overtaken {
 
   /** `count` records up to `to` were dropped; those of `unsettled` were handed out before. */
   dropped(unsettled: Unsettled, to: number, count: number): void {
-    unsettled.move(to, this.#records);
+    unsettled.move(to, count, this.#records);
     for (const shown of this.#shown) shown.later += count;
   }
 

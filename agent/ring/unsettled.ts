@@ -65,16 +65,31 @@ export class Unsettled {
     return { records, gaps };
   }
 
-  /** Moves the records up to `to` to the end of another one, as far as it has room; gaps up to there are forgotten. */
-  move(to: number, other: Unsettled): void {
+  /**
+   * `count` records up to `to` were dropped, whatever was handed out of them: moves those that were to the end of another
+   * one, as far as it has room; gaps up to there are forgotten, and one that reaches beyond loses its part.
+   */
+  move(to: number, count: number, other: Unsettled): void {
+    let part = count;
     for (let left = this.#count; left > 0 && !other.full; left--) {
       const sequence = this.#slots[this.#first] as number;
       if (sequence > to) break;
       other.push(sequence);
       this.#first = (this.#first + 1) % this.#slots.length;
       this.#count--;
+      part--;
     }
-    this.take(to);
+    const { records, gaps } = this.take(to);
+    for (const gap of gaps) part -= gap.count;
+    this.#cutGap(to, part - records);
+  }
+
+  #cutGap(to: number, part: number): void {
+    const gap = this.#gaps[0];
+    if (gap === undefined || gap.from > to || part <= 0) return;
+    const gone = Math.min(part, gap.count);
+    this.#gaps[0] = { ...gap, from: to + 1, count: gap.count - gone, topics: [] };
+    this.#lost -= gone;
   }
 
   clear(): void {

@@ -3,6 +3,7 @@ import { encodeBody } from '#codec';
 import type { Duration, Sequence } from '#kernel';
 import type { Cursor, CursorKeeping, GapRecord, MessageRecord, Ring } from '#ring';
 import { lifeOf } from '../../agent/codec/publication.ts';
+import { Unsettled } from '../../agent/ring/unsettled.ts';
 import { Bench, Chance, message } from './bench.ts';
 
 const minutes = (count: number): Duration => (count * 60_000) as Duration;
@@ -138,3 +139,17 @@ for (const seed of [1, 2, 3]) {
     t.is(cursor.account.pending, 0, `seed ${seed}: ${told} read at the end`);
   });
 }
+
+test('of a gap that was handed out and reaches beyond what is then dropped, only the rest stays expired (storm seed 999)', (t) => {
+  const unsettled = new Unsettled();
+  unsettled.push(626);
+  unsettled.pushGap({ from: 627, to: 695, count: 52, reason: 'expired', topics: [{ topic: 'a', count: 52 }] });
+  unsettled.push(700);
+  unsettled.move(640, 1 + 10, new Unsettled());
+  t.is(unsettled.ordinals, 42 + 1);
+  t.deepEqual(unsettled.take(695), {
+    records: 0,
+    gaps: [{ from: 641, to: 695, count: 42, reason: 'expired', topics: [] }],
+  });
+  t.is(unsettled.ordinals, 1);
+});

@@ -1,3 +1,5 @@
+import type { Duration } from '#kernel';
+import { milliseconds } from '#kernel';
 import type { Lane } from '#ring';
 import type { AgentPlan, SimulatedAgent } from './agent.ts';
 import {
@@ -78,10 +80,14 @@ function dutiesOf(agents: readonly SimulatedAgent[]): readonly Duty[] {
 }
 
 /** One way, so that the far ring is large and sound, and says all that it was told. */
-function lossyPlansOf(chance: Chance, weather: Weather): AgentPlan[] {
+function lossyPlansOf(chance: Chance, weather: Weather, seed: number): AgentPlan[] {
+  // Drawn apart: other histories stay what they were.
+  const lives = new Chance(seed ^ 0x77f1);
+  const ttl = (): Duration | null =>
+    weather === 'drops' && lives.hits(0.5) ? milliseconds(lives.between(200, 4_000)) : null;
   const links = topicsOf
     .slice(0, chance.between(1, 3))
-    .map((topic, lane) => linkTo('b', { topics: [topic], lane: lane as Lane, name: `b${lane}` }));
+    .map((topic, lane) => linkTo('b', { topics: [topic], lane: lane as Lane, name: `b${lane}`, ttl: ttl() }));
   const ring = weather === 'drops' ? ({ sizeBytes: 1 << 20, full: 'drop-oldest' } as const) : {};
   return [
     { name: 'a', peers: [], links, accepts: [], ring },
@@ -96,7 +102,7 @@ export async function storm(seed: number): Promise<StormReport> {
   const weather = weatherOf(seed);
   const plots = new Chance(seed ^ 0xa1ed);
   const tight = weather === 'plain' && plots.hits(0.25);
-  const drawn = weather === 'plain' ? plansOf(chance.fork()) : lossyPlansOf(chance.fork(), weather);
+  const drawn = weather === 'plain' ? plansOf(chance.fork()) : lossyPlansOf(chance.fork(), weather, seed);
   const plans = tight ? drawn.map(tightened) : drawn;
   for (const plan of plans) scene.add(plan);
   scene.introduce();
@@ -221,7 +227,19 @@ function settled(scene: AgentScene, { ring, from, origins }: Duty, weather: Weat
   const sender = scene.agent(from).life;
   if (sender === null || scene.agent(ring).life === null) return false;
   if (scene.ledger.undecided(from) > 0 || sender.bus.streams().some((stream) => stream.pending > 0)) return false;
-  return weather === 'drops' || weather === 'decay' || scene.ledger.missing(ring, origins).length === 0;
+  // What has expired waits for nobody; that it is told is waited for all the same.
+  if (weather === 'drops') return toldOf(scene, ring, from);
+  return weather === 'decay' || scene.ledger.missing(ring, origins).length === 0;
+}
+
+/** The far end has, or was told of, all that the near ring ever matched. */
+function toldOf(scene: AgentScene, ring: string, from: string): boolean {
+  const { identity, life } = scene.agent(from);
+  const matched = (life?.ring.cursors() ?? [])
+    .filter(({ name }) => name.startsWith('link/'))
+    .reduce((sum, { account }) => sum + account.matched, 0);
+  const streams = (scene.agent(ring).life?.bus.inbound() ?? []).filter((one) => one.from === identity.publicKey);
+  return streams.reduce((sum, { stored, lost }) => sum + stored + lost, 0) >= matched;
 }
 
 const troublesOf = (scene: AgentScene): string[] =>

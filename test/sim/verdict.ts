@@ -61,20 +61,22 @@ interface Sums {
   settled: number;
   full: number;
   damaged: number;
+  expired: number;
   others: number;
   pending: number;
 }
 
 function nearSums(scene: AgentScene, from: string): Sums {
-  const sums: Sums = { matched: 0, settled: 0, full: 0, damaged: 0, others: 0, pending: 0 };
+  const sums: Sums = { matched: 0, settled: 0, full: 0, damaged: 0, expired: 0, others: 0, pending: 0 };
   for (const { name, account } of scene.agent(from).life?.ring.cursors() ?? []) {
     if (!name.startsWith('link/')) continue;
-    const { full, damaged, expired, refused } = account.dropped;
+    const { full, damaged, expired, refused, superseded } = account.dropped;
     sums.matched += account.matched;
     sums.settled += account.settled;
     sums.full += full;
     sums.damaged += damaged;
-    sums.others += expired + refused;
+    sums.expired += expired;
+    sums.others += refused + superseded;
     sums.pending += account.pending;
   }
   return sums;
@@ -99,7 +101,9 @@ function accountFaults(scene: AgentScene, { ring, from, origins }: Duty, weather
   if (far.stored !== scene.ledger.foundOf(ring, origins)) {
     wrong(`${scene.ledger.foundOf(ring, origins)} of the stored are there`);
   }
-  if (near.matched !== near.settled + near.full + near.damaged + near.others + near.pending) wrong('does not add up');
+  const dropped = near.full + near.damaged + near.expired;
+  if (near.matched !== near.settled + dropped + near.others + near.pending) wrong('does not add up');
+  if (weather !== 'drops' && near.expired > 0) wrong('something has expired');
   if (near.pending > 0 || near.others > 0) wrong('not all is delivered');
   if (weather === 'plain' || weather === 'images') {
     if (near.full + near.damaged + far.lost > 0) wrong('something was dropped');
@@ -115,7 +119,7 @@ function accountFaults(scene: AgentScene, { ring, from, origins }: Duty, weather
   const told = far.stored + far.lost;
   if (told < near.matched) wrong('the far end was not told of all that it has not got');
   if (told > near.matched) wrong('the far end has more than matched');
-  if (far.lost > near.full + near.damaged) wrong('the far end was told of more than was dropped');
+  if (far.lost > dropped) wrong('the far end was told of more than was dropped');
   if (missing > far.lost) wrong(`${missing} acknowledged readings are missing`);
   if (weather === 'drops' && near.damaged > 0) wrong('something was damaged');
   if (weather === 'decay' && near.full > 0) wrong('something was dropped for want of room');

@@ -109,6 +109,9 @@ const ring = section('The disk ring buffer.', {
     value.dayRate(),
     '"2GB/day"',
   ),
+  urgent: value.later('a budget for each lane'),
+  normal: value.later('a budget for each lane'),
+  bulk: value.later('a budget for each lane'),
 });
 
 const files = section(
