@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { assert, type Env, instant, type Log, milliseconds, pageBytes, type WallTime } from '#kernel';
-import { openRing, type Ring } from '#ring';
+import { type MessageRecord, openRing, type Ring } from '#ring';
 import { Chance, noNet, simulatedRandom } from '#sim';
 import { MemoryDisk } from './memory-disk.ts';
 
@@ -50,7 +50,24 @@ export async function makeImage(): Promise<Files> {
   return files;
 }
 
-async function append(ring: Ring, topic: string, text: string): Promise<void> {
+/** The files of a ring that was compacted: a cursor that stayed away, and a log gone round twice by what nobody waits for. */
+export async function makeCompactedImage(): Promise<{ files: Files; put: ReadonlyMap<number, Put> }> {
+  const put = new Map<number, Put>();
+  const { ring: opening, disk } = openImage(new Map());
+  const ring = await opening;
+  ring.cursor({ name: 'link/hub', filters: ['alarm'], except: null, from: 'now' });
+  for (let number = 0; number < 140; number++) {
+    await append(ring, 'plant/1', `reading ${number}`.padEnd(12_000), put);
+    if (number % 7 === 0) await append(ring, 'alarm', `alarm ${number}`, put);
+  }
+  assert(ring.status.compactedSegments > 0, 'compacted');
+  return { files: new Map([...disk.files].map(([path, bytes]) => [path, Buffer.from(bytes)])), put };
+}
+
+/** What was appended: also what the compaction left out may come back when the newer checkpoint is damaged. */
+export type Put = Pick<MessageRecord, 'topic' | 'body'>;
+
+async function append(ring: Ring, topic: string, text: string, put?: Map<number, Put>): Promise<void> {
   const body = Buffer.from(`\0${text}`);
   const message = {
     topic,
@@ -62,8 +79,14 @@ async function append(ring: Ring, topic: string, text: string): Promise<void> {
     provenance: null,
     age: milliseconds(0),
   } as const;
-  const appended = ring.append([{ kind: 'message', ...message }]);
+  let appended = ring.append([{ kind: 'message', ...message }]);
+  // A compaction or a checkpoint may be under way.
+  for (let tries = 0; !('last' in appended) && tries < 1_000; tries++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    appended = ring.append([{ kind: 'message', ...message }]);
+  }
   assert('last' in appended, 'room');
+  put?.set(appended.last, { topic, body });
   await ring.whenDurable(appended.last);
 }
 

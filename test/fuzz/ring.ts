@@ -2,7 +2,7 @@ import { assert, isAgentError, sequence } from '#kernel';
 import type { MessageRecord, Ring } from '#ring';
 import { messageFlags, recordKind, recordSize, recordsOf, writeRecord } from '../../agent/ring/record.ts';
 import type { Target } from '../../scripts/fuzz/target.ts';
-import { type Files, makeImage, openImage, reseal } from './ring-image.ts';
+import { type Files, makeCompactedImage, makeImage, openImage, type Put, reseal } from './ring-image.ts';
 
 const name = Buffer.from('plant/1');
 const body = Buffer.from('0032312e35', 'hex');
@@ -34,19 +34,39 @@ export const ring: readonly Target[] = [
       originals ??= await messagesOf(await openImage(image).ring);
       return [0, 1].map((mode) => Uint8Array.of(mode, 0, 16, 8, 2, 255, 0));
     },
-    run: recover,
+    run: (bytes) => recover(bytes, image, originals),
+    maxBytes: 256,
+  },
+  {
+    name: 'ring-recovery-compacted',
+    seeds: async () => {
+      compacted ??= await makeCompactedImage();
+      return [Uint8Array.of(0, 0, 16, 8, 2, 255, 0)];
+    },
+    // What the medium can do: checksums are not made right again.
+    run: (bytes) =>
+      recover(
+        bytes.length === 0 ? bytes : bytes.with(0, (bytes[0] ?? 0) & 0xfe),
+        compacted?.files ?? null,
+        compacted?.put ?? null,
+      ),
     maxBytes: 256,
   },
 ];
 
 let image: Files | null = null;
 let originals: ReadonlyMap<number, MessageRecord> | null = null;
+let compacted: Awaited<ReturnType<typeof makeCompactedImage>> | null = null;
 
 /**
  * The image with patches (three bytes of place, one of length, the bytes) opens, whatever they hit. While the checksums
  * are left as they were, what it gives is what was put in; with the first byte odd they are made right again.
  */
-async function recover(bytes: Uint8Array): Promise<void> {
+async function recover(
+  bytes: Uint8Array,
+  image: Files | null,
+  originals: ReadonlyMap<number, Put> | null,
+): Promise<void> {
   assert(image !== null && originals !== null, 'seeded');
   const files = new Map([...image].map(([path, each]) => [path, Buffer.from(each)]));
   const input = Buffer.from(bytes);
