@@ -1,6 +1,7 @@
 import { addressOf } from '#crypto';
 import { type Address, AgentError, after, type Clock, type Duration, type PublicKey } from '#kernel';
 import type { AnnouncedMessage, MessageId, MessageState, OutgoingMessage, ReceivedMessage } from '#overlay';
+import type { Letters } from './consumers/letters.ts';
 import type { Contacts } from './contacts.ts';
 import type { Forwarding } from './forwarding.ts';
 import type { Inbox } from './inbox/inbox.ts';
@@ -14,6 +15,8 @@ export interface DeskOptions {
   readonly inbox: Inbox;
   readonly topics: Topics;
   readonly forwarding: Forwarding;
+  /** For consumers, hooks and MQTT sessions. */
+  readonly letters: Letters;
   /** Topics of the bus: never read or sent here. */
   readonly reserved: (topic: Uint8Array) => boolean;
   /** Told of whom nobody has named, and what was not let in. */
@@ -60,6 +63,9 @@ export class MessageDesk {
   };
   readonly #options: DeskOptions;
   readonly #replies: Replies;
+  /** Under way to the ring, and there but not announced yet. */
+  readonly #storing = new Map<string, Promise<boolean | null>>();
+  readonly #delivered = new Set<string>();
   #waitingSends = 0;
 
   constructor(options: DeskOptions) {
@@ -73,6 +79,7 @@ export class MessageDesk {
   admit({ from, topic, lengthBytes, isReply }: AnnouncedMessage): boolean {
     if (!this.isWelcome({ from, topic, isReply })) return this.#refused(from);
     if (this.inbox.hasRoom(lengthBytes, topic.length) || (isReply && this.#replies.isAwaitedFrom(from))) return true;
+    if (this.#options.letters.isWanted({ from, topic })) return true;
     this.counters.inboxFull++;
     return false;
   }
@@ -90,6 +97,10 @@ export class MessageDesk {
   }
 
   received(message: ReceivedMessage): void {
+    if (this.#delivered.delete(keyOf(message))) {
+      this.counters.received++;
+      return;
+    }
     const isAwaited = this.#replies.isAwaited(message);
     if (!isAwaited && !this.inbox.has(message)) {
       this.counters.again++;
@@ -154,9 +165,24 @@ export class MessageDesk {
   }
 
   async #stored(message: ReceivedMessage): Promise<boolean> {
-    const isStored = await this.inbox.store(message);
+    const isStored = (await this.#asLetter(message)) ?? (await this.inbox.store(message));
     if (!isStored) this.counters.inboxFull++;
     return isStored;
+  }
+
+  /** Null: nobody has named its topic, it is for a program behind a socket, too long, or it came before: the inbox's. */
+  async #asLetter(message: ReceivedMessage): Promise<boolean | null> {
+    const { letters } = this.#options;
+    const isForSocket = !message.isReply && this.topics.forward(message.topic) !== null;
+    if (isForSocket || !letters.isWanted(message) || this.inbox.holds(message)) return null;
+    const key = keyOf(message);
+    const storing = this.#storing.get(key) ?? letters.store(message);
+    this.#storing.set(key, storing);
+    const isStored = await storing.finally(() => this.#storing.delete(key));
+    if (isStored !== true || this.inbox.holds(message)) return isStored;
+    this.#delivered.add(key);
+    await this.inbox.remember(message);
+    return true;
   }
 
   /** Whatever goes wrong: the message is in the inbox, and stays there. Never rejects. */
@@ -209,3 +235,6 @@ export class MessageDesk {
     }
   }
 }
+
+const keyOf = ({ from, id, isReply }: Pick<ReceivedMessage, 'from' | 'id' | 'isReply'>): string =>
+  `${from}${id}${isReply}`;

@@ -2,18 +2,10 @@ import { subnetOf } from '#crypto';
 import { type Address, milliseconds, type PublicKey } from '#kernel';
 import type { Overlay, TraceReport } from '#overlay';
 import type { RingStatus } from '#ring';
+import type { Finding } from './finding.ts';
+import { historyFindings } from './histories.ts';
+import { programFindings } from './program-findings.ts';
 import type { ApiOptions } from './types.ts';
-
-/** One thing that was looked at. `wrong`: it is in the way; `note`: it may be. */
-export interface Finding {
-  readonly subject: string;
-  readonly state: 'ok' | 'note' | 'wrong';
-  /** `no-peer`, `no-route`, `key-unknown`, `far-side-silent` …; `fine` when nothing is the matter. */
-  readonly cause: string;
-  readonly found: string;
-  /** What to do about it; null: nothing. */
-  readonly remedy: string | null;
-}
 
 type Target = PublicKey | Address;
 
@@ -28,7 +20,9 @@ export async function diagnose(options: ApiOptions, only: Target | null): Promis
   const daemon = daemonFindings(options.overlay);
   const findings = [...ringFindings(options), ...daemon];
   if (daemon.some(({ state }) => state === 'wrong')) return findings;
+  findings.push(...programFindings(options));
   findings.push(...peerFindings(options.overlay, targets.length > 0), ...strangerFindings(options));
+  findings.push(...historyFindings(options));
   const asked = targets.slice(0, contactsInAll);
   for (let at = 0; at < asked.length; at += contactsAtOnce) {
     const some = asked.slice(at, at + contactsAtOnce);

@@ -109,6 +109,12 @@ export class EventStream {
     this.#reply.raw.end();
   }
 
+  /** Also when the listener does not read. */
+  endNow(): void {
+    if (this.#reply.raw.writableNeedDrain) this.#reply.raw.destroy();
+    else this.#reply.raw.end();
+  }
+
   #beatLater(): Timer {
     return this.#clock.at(after(this.#clock.now(), heartbeat), () => {
       this.write(': still here\n\n');

@@ -1,5 +1,5 @@
 import type { RaisedAlarm } from '#bus';
-import type { Finding } from './doctor.ts';
+import type { Finding } from './finding.ts';
 import type { ApiOptions } from './types.ts';
 
 const texts: Readonly<Record<RaisedAlarm['what'], readonly [cause: string, found: string, remedy: string]>> = {

@@ -1,8 +1,12 @@
 export { type Account, type AccountLine, accountOf } from './account.ts';
+export { Consumers } from './consumers/consumers.ts';
+export { Letters } from './consumers/letters.ts';
 export { type Contact, Contacts } from './contacts.ts';
 export { MessageDesk } from './desk.ts';
 export { type AgentEvent, EventHub } from './events.ts';
 export { type AskSocket, Forwarding, type SocketLimits } from './forwarding.ts';
+export { Hooks } from './hooks/hooks.ts';
+export type { HookRule } from './hooks/types.ts';
 export { Inbox } from './inbox/inbox.ts';
 export { createApi } from './server.ts';
 export { Strangers } from './strangers.ts';

@@ -118,6 +118,34 @@ const metrics: readonly Metric[] = [
   counter('hypha_broker_sent_total', 'Messages to MQTT clients.', [], ({ broker }) => one(broker.status.sent)),
   gauge('hypha_broker_retained', 'Retained messages.', [], ({ broker }) => one(broker.status.retained)),
   counter('hypha_broker_total', "The broker's counters.", ['what'], ({ broker }) => counts(broker.status.counters)),
+  gauge('hypha_consumer_pending', 'Messages that wait for a consumer.', ['consumer'], ({ consumers }) =>
+    consumers.all().map(([consumer, { cursor }]) => [{ consumer }, cursor.account.pending]),
+  ),
+  gauge('hypha_consumer_connected', '1: a program listens.', ['consumer'], ({ consumers }) =>
+    consumers.all().map(([consumer, { isConnected }]) => [{ consumer }, isConnected ? 1 : 0]),
+  ),
+  counter('hypha_consumer_delivered_total', 'Messages acknowledged by a consumer.', ['consumer'], ({ consumers }) =>
+    consumers.all().map(([consumer, { cursor }]) => [{ consumer }, cursor.account.settled]),
+  ),
+  counter(
+    'hypha_consumer_again_total',
+    'Messages given again for want of it, since the start.',
+    ['consumer'],
+    ({ consumers }) => consumers.all().map(([name, { again }]) => [{ consumer: name }, again]),
+  ),
+  gauge('hypha_hook_pending', 'Messages that wait for a hook.', ['hook'], ({ hooks }) =>
+    hooks().map(({ name, pending }) => [{ hook: name }, pending]),
+  ),
+  counter(
+    'hypha_hook_total',
+    'What became of what hooks were told, since the start.',
+    ['hook', 'result'],
+    ({ hooks }) =>
+      hooks().flatMap(({ name, done, failed }): Sample[] => [
+        [{ hook: name, result: 'done' }, done],
+        [{ hook: name, result: 'failed' }, failed],
+      ]),
+  ),
   gauge('hypha_inbox_messages', 'Plain messages that wait for a reader.', [], ({ desk }) => one(desk.inbox.count)),
   gauge('hypha_inbox_bytes', 'What they take on disk.', [], ({ desk }) => one(desk.inbox.bytes)),
   gauge('hypha_api_body_bytes', 'Bytes of request bodies in memory.', [], ({ bodies }) => one(bodies.bytes)),

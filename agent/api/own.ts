@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
+import { consumerRoutes } from './consumers/routes.ts';
 import { fileRoutes } from './files.ts';
 import { whenGone } from './gone.ts';
 import { guardToken } from './guard.ts';
@@ -19,6 +20,7 @@ export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoin
     readRoutes(app, options, listening);
     const tokenHolders = { preHandler: guardToken(options.token) };
     peerRoutes(app, options, tokenHolders);
+    consumerRoutes(app, options, tokenHolders);
     seeingRoutes(app, options, tokenHolders);
     fileRoutes(app, options, tokenHolders);
     app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
@@ -36,6 +38,7 @@ function readRoutes(app: FastifyInstance, options: ApiOptions, listening: () => 
   app.get('/contacts', async () => view.contactsView(options));
   app.get('/peers', async () => view.peersView(options));
   app.get('/routes', async () => view.routesView(options));
+  app.get('/hooks', async () => options.hooks());
   app.get('/links', async () => view.linksView(options));
   app.get('/ring', async () => view.ringView(options));
   app.get('/ring/audit', async () => view.auditView(options));
@@ -115,6 +118,9 @@ const statusOf: Readonly<Record<string, number>> = {
   'api/outbox-full': 503,
   'api/unknown-contact': 404,
   'api/unknown-peer': 404,
+  'api/unknown-consumer': 404,
+  'api/unknown-event': 409,
+  'api/too-many': 409,
   'api/taken': 409,
   'api/disk': 503,
   'api/reserved': 400,

@@ -5,9 +5,11 @@ import type { Address, Clock, Endpoint, Instant, Listener, Log, PublicKey, Secre
 import type { LinkView } from '#links';
 import type { Overlay } from '#overlay';
 import type { Ring } from '#ring';
+import type { Consumers } from './consumers/consumers.ts';
 import type { Contacts } from './contacts.ts';
 import type { MessageDesk } from './desk.ts';
 import type { EventHub } from './events.ts';
+import type { HookView } from './hooks/types.ts';
 import type { Strangers } from './strangers.ts';
 
 /** What the API shows and commands. */
@@ -38,6 +40,8 @@ export interface ApiOptions {
   readonly desk: MessageDesk;
   readonly events: EventHub;
   readonly strangers: Strangers;
+  readonly consumers: Consumers;
+  readonly hooks: () => readonly HookView[];
   readonly links: () => readonly LinkView[];
   /** Where the other parts listen, with real ports. */
   readonly listening: () => Listening;

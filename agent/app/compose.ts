@@ -1,9 +1,9 @@
 import { type Api, type ApiOptions, Contacts, createApi, EventHub, endpointText, type Inbox, Strangers } from '#api';
-import { type Broker, createBroker } from '#broker';
+import { type Broker, type BrokerOptions, createBroker } from '#broker';
 import { type Bus, type BusEvent, createBus, type Files } from '#bus';
 import type { Identity } from '#crypto';
 import type { Endpoint, Env, Listener, NetworkKey, Secret } from '#kernel';
-import { createLinks, type Links } from '#links';
+import { createLinks, type Links, type LinksOptions } from '#links';
 import type { Overlay } from '#overlay';
 import { askSocket, listenHttp, listenStreams } from '#platform';
 import { openRing, type Ring } from '#ring';
@@ -18,6 +18,7 @@ import { openNetworkKey } from './network-key.ts';
 import { makeOverlay } from './overlay.ts';
 import { asPeerEvent, asRouteEvent } from './overlay-events.ts';
 import { OwnTopics } from './own-topics.ts';
+import { makePrograms, type Programs } from './programs.ts';
 import { ringOptions } from './ring.ts';
 import { Undo } from './undo.ts';
 
@@ -70,6 +71,7 @@ interface Parts extends Ground {
   readonly overlay: Overlay;
   readonly bus: Bus;
   readonly files: Files;
+  readonly programs: Programs;
   readonly broker: Broker;
   readonly links: Links;
   readonly events: EventHub;
@@ -85,7 +87,8 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   const events = new EventHub(env.clock);
   const mqtt: Listener[] = [];
   const strangers = new Strangers(env.clock);
-  const desk = makeDesk(env, { ring, inbox, contacts, strangers, askSocket, overlay: () => overlay });
+  const programs = makePrograms(configuration, env, { ring, contacts, broker: () => broker });
+  const desk = makeDesk(env, { ring, inbox, contacts, strangers, programs, askSocket, overlay: () => overlay });
   const overlay: Overlay = makeOverlay(configuration, env, {
     identity,
     network,
@@ -97,13 +100,10 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   });
   overlay.onRoute((to, reachable) => events.publish(asRouteEvent(to, reachable, contacts)));
   overlay.sight?.onPeer((change) => events.publish(asPeerEvent(change)));
-  const rules = linkRules(configuration);
   const links = createLinks(
     { env, ring },
     {
-      links: rules,
-      accepts: acceptRules(configuration),
-      contacts: new Map(Object.entries(configuration.contacts)),
+      ...linkOptions(configuration),
       deliver: (messages) => broker.deliver(messages),
       publish: (topic, state) => own.publish(topic, state),
     },
@@ -123,14 +123,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
   );
   const parts = { data: options.data, overlay, ring, contacts, links, broker: () => broker, events };
   const files: Files = makeFiles(configuration, env, parts);
-  const broker: Broker = createBroker(env, ring, {
-    clientId: configuration.name,
-    maxPacketBytes: configuration.mqtt.max_packet,
-    maxConnections: configuration.mqtt.max_connections,
-    inflight: configuration.mqtt.inflight,
-    passQos0: (topic) => links.passesQos0(topic),
-    lane: laneOf(rules),
-  });
+  const broker: Broker = createBroker(env, ring, brokerOptions(configuration, links));
   const node = { ...identity, name: configuration.name, version: options.version };
   const own = new OwnTopics(broker, node);
   const api = createApi({
@@ -152,15 +145,34 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     desk,
     events,
     strangers,
+    consumers: programs.consumers,
+    hooks: () => programs.hooks.views(),
     links: () => links.views(),
     listening: () => ({ mqtt: mqtt.map(({ at }) => at), overlay: overlay.listening }),
   } satisfies ApiOptions);
-  return { ...ground, overlay, bus, files, broker, links, events, own, mqtt, api };
+  return { ...ground, overlay, bus, files, programs, broker, links, events, own, mqtt, api };
 }
+
+const linkOptions = (configuration: Configuration): Pick<LinksOptions, 'links' | 'accepts' | 'contacts'> => ({
+  links: linkRules(configuration),
+  accepts: acceptRules(configuration),
+  contacts: new Map(Object.entries(configuration.contacts)),
+});
+
+const brokerOptions = (configuration: Configuration, links: Links): BrokerOptions => ({
+  clientId: configuration.name,
+  maxPacketBytes: configuration.mqtt.max_packet,
+  maxConnections: configuration.mqtt.max_connections,
+  inflight: configuration.mqtt.inflight,
+  passQos0: (topic) => links.passesQos0(topic),
+  lane: laneOf(linkRules(configuration)),
+});
 
 /** From the ring upwards; the doors last, when behind them everything stands. */
 async function start(configuration: Configuration, env: Env, parts: Parts, undo: Undo): Promise<Doors> {
-  const { overlay, bus, files, broker, links, own, mqtt, api } = parts;
+  const { overlay, bus, files, programs, broker, links, own, mqtt, api } = parts;
+  programs.consumers.open();
+  undo.add('consumers', () => programs.consumers.close());
   await broker.start();
   undo.add('broker', () => broker.stop());
   links.start(bus);
@@ -169,6 +181,8 @@ async function start(configuration: Configuration, env: Env, parts: Parts, undo:
   undo.add('bus', () => bus.stop());
   files.start();
   undo.add('files', () => files.stop());
+  programs.hooks.start();
+  undo.add('hooks', () => programs.hooks.stop());
   await overlay.start();
   undo.add('overlay', () => overlay.stop());
   undo.add('state', () => own.stopping());

@@ -1,4 +1,13 @@
-import { type AskSocket, type Contacts, Forwarding, Inbox, MessageDesk, type Strangers, Topics } from '#api';
+import {
+  type AskSocket,
+  type Contacts,
+  Forwarding,
+  Inbox,
+  type Letters,
+  MessageDesk,
+  type Strangers,
+  Topics,
+} from '#api';
 import type { Env } from '#kernel';
 import type { Overlay } from '#overlay';
 import type { Ring } from '#ring';
@@ -23,6 +32,7 @@ export function makeDesk(
     readonly inbox: Inbox;
     readonly contacts: Contacts;
     readonly strangers: Strangers;
+    readonly programs: { readonly letters: Letters };
     readonly askSocket: AskSocket;
     readonly overlay: () => Overlay;
   },
@@ -33,6 +43,7 @@ export function makeDesk(
     inbox: parts.inbox,
     topics: new Topics(parts.ring),
     forwarding: new Forwarding(parts.askSocket, log),
+    letters: parts.programs.letters,
     reserved: isBusTopic,
     stranger: (from) => parts.strangers.note(from),
     send: (message) => parts.overlay().send(message),

@@ -18,7 +18,7 @@ interface Door {
   readonly data: string;
 }
 
-type Method = 'GET' | 'POST' | 'DELETE';
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
 /** Asks the agent that runs on this data directory. Throws `CommandError` when none does or when it refuses. */
 export async function ask(data: string, method: Method, path: string, body?: unknown): Promise<Answer> {

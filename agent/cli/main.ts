@@ -165,11 +165,13 @@ function messageCommands(program: Command): void {
     .option('--timeout <seconds>', 'how long to wait; of a file: without progress', '300')
     .action(async (to, text, options) => (await import('./commands/send.ts')).send(to, text, options));
   command(program, 'recv', 'take messages', 'hypha recv --follow --json')
-    .option('--topic <topic>', 'only this topic')
+    .option('--topic <topic>', 'only this topic; with --consumer a topic filter')
     .option('--follow', 'go on for ever')
+    .option('--consumer <name>', 'also what came while away: a durable place, acknowledged when written to stdout')
     .option('--files', 'where the files lie that have come')
     .option('--timeout <seconds>', 'how long to wait for the first', '30')
     .action(async (options) => (await import('./commands/recv.ts')).recv(options));
+  consumerCommands(program);
   const transfers = command(
     program,
     'transfers',
@@ -181,6 +183,18 @@ function messageCommands(program: Command): void {
     .argument('<id>', 'its id, or the first digits of it')
     .action(async (id, _options, self: Command) =>
       (await import('./commands/transfers.ts')).cancelTransfer(id, self.optsWithGlobals()),
+    );
+}
+
+function consumerCommands(program: Command): void {
+  const what = 'programs that hear of messages by a durable place of their own';
+  const consumers = command(program, 'consumers', what, 'hypha consumers', tabled).action(async (options) =>
+    (await import('./commands/consumers.ts')).consumers(options),
+  );
+  command(consumers, 'remove', 'forget one, and what waits for it', 'hypha consumers remove logger')
+    .argument('<name>', 'as `hypha consumers` shows it')
+    .action(async (name, _options, self: Command) =>
+      (await import('./commands/consumers.ts')).removeConsumer(name, self.optsWithGlobals()),
     );
 }
 

@@ -11,11 +11,13 @@ export { dryDisk } from './dry-disk.ts';
 export { listenHttp } from './http.ts';
 export type { KeyFiles } from './key-file.ts';
 export { keyFiles } from './key-file.ts';
+export { openLines } from './line-socket.ts';
 export type { LogLevel, LogOptions, RealLog } from './log.ts';
 export { realLog } from './log.ts';
 export { realNet } from './net.ts';
 export { formatEndpoint } from './net-error.ts';
 export { systemRandom } from './random.ts';
+export { runProgram } from './run-program.ts';
 export { listenStreams } from './streams.ts';
 export { trimHeap } from './trim.ts';
 

@@ -21,12 +21,15 @@ test('every setting without a default has an example that can be set', (t) => {
   for (const { name, repeated, settings } of sectionDocs().filter((section) => section.settings.length > 0)) {
     const lines = settings.flatMap(({ key, fallback, example }) => {
       t.true(fallback !== null || example !== null, `${name}.${key}`);
-      return example === null || key === 'daemon' ? [] : [`${key} = ${example}`];
+      const isOther = key === 'daemon' || (name === 'hook' && key === 'socket');
+      return example === null || isOther ? [] : [`${key} = ${example}`];
     });
     const table = [repeated ? `[[${name}]]` : `[${name}]`, ...lines].join('\n');
     const contact = `contacts.hub = "${'57'.repeat(32)}"\n`;
     t.notThrows(() => read(contact + table), table);
   }
+  const [hook] = read('[[hook]]\nname = "a"\ntopic = "a"\nsocket = "/run/app/hypha.sock"').hook;
+  t.is(hook?.socket, '/run/app/hypha.sock');
   t.is(read('overlay.daemon = "http://127.0.0.1:8989"').overlay.daemon?.port, 8989);
 });
 
@@ -105,7 +108,7 @@ const refusals: readonly (readonly [title: string, text: string, line: string])[
   [
     'a section that resembles none is answered with those of this version',
     '[zzzzzz]\n',
-    'hypha.toml: zzzzzz: found the unknown key "zzzzzz", wanted a known section; known here: node, overlay, contacts, mqtt, api, ring, log, link, accept',
+    'hypha.toml: zzzzzz: found the unknown key "zzzzzz", wanted a known section; known here: node, overlay, contacts, mqtt, api, ring, files, log, link, accept, hook',
   ],
   [
     'text that is not TOML is refused with line and column',

@@ -47,7 +47,7 @@ test.serial('recv --follow shows every message and nothing else; events show the
   t.regex((await watching).text, /event: bus-sent\ndata: \{"kind":"bus-sent","lane":"normal","to":"hub"/);
   t.is((await pair.gateway.hypha(['send', 'hub', 'two', '--wait'])).code, 0);
   t.is(await following.said(/two\n/), 'one\ntwo\n');
-  following.end();
+  await following.end();
   await sensor.endAsync();
 });
 

@@ -132,7 +132,13 @@ export class RunningAgent {
         });
         look();
       });
-    return { said, end: () => void child.kill() };
+    const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const end = async (signal?: NodeJS.Signals): Promise<string> => {
+      child.kill(signal);
+      await ended;
+      return text;
+    };
+    return { said, end };
   }
 
   /** A command against this agent. */
@@ -144,7 +150,8 @@ export class RunningAgent {
 export interface Following {
   /** All of stdout, once it matches. */
   said(what: RegExp): Promise<string>;
-  end(): void;
+  /** Resolves, when it has ended, with all of stdout. */
+  end(signal?: NodeJS.Signals): Promise<string>;
 }
 
 export interface AgentPlace {

@@ -125,6 +125,16 @@ export class Inbox {
     return stored;
   }
 
+  /** It is here, or was taken before. */
+  holds(message: ReceivedMessage): boolean {
+    return this.has(message) || this.#taken.has(identityOf(encodeMessageFile(message)));
+  }
+
+  /** Others keep it for its readers: here it counts as taken, and is not taken in again. */
+  remember(message: ReceivedMessage): Promise<void> {
+    return this.#taken.add(message.from, identityOf(encodeMessageFile(message)));
+  }
+
   /** A stored message is there for readers: the first that waits gets it, those who only look share it. */
   offer(message: ReceivedMessage): void {
     const place = this.#places.get(keyOf(message));

@@ -180,6 +180,28 @@ const accept = entry({
   ),
 });
 
+const hook = entry({
+  name: required('What it is called in figures; its place in the ring goes by this name.', value.name(), '"alarm"'),
+  topic: required(
+    'Which messages: a topic filter. What was sent to this node is under $hypha/inbox/FROM/TOPIC.',
+    value.topicFilter(),
+    '"plant/+/alarm"',
+  ),
+  command: optional(
+    'Runs for each message, one at a time, without a shell: payload on standard input, HYPHA_TOPIC, HYPHA_ID and more in the environment. Exit code 0 acknowledges; else it runs again, after 1 s to 5 min.',
+    value
+      .list(worded('text', z.string({ error: 'text' })), 'a list: the program and its arguments')
+      .check(z.minLength(1, { error: 'the program at least' })),
+    '["/usr/local/bin/alarm", "--loud"]',
+  ),
+  socket: optional(
+    'Or: a Unix socket on which a program listens. Each message is a line of JSON; a line back with its id acknowledges.',
+    worded('path', z.string({ error: 'a path' }).check(z.startsWith('/', { error: 'a path that begins with "/"' }))),
+    '"/run/app/hypha.sock"',
+  ),
+  timeout: preset('How long a run, or an acknowledgement, may take.', value.span({ least: '1s', most: '1h' }), '30s'),
+});
+
 export const schema = required(
   'hypha.toml',
   z.strictObject({
@@ -197,6 +219,7 @@ export const schema = required(
     log,
     link: list(link, 'What goes to whom. As many [[link]] as you like.'),
     accept: list(accept, 'What may come in, and from whom; nothing else may. As many [[accept]] as you like.'),
+    hook: list(hook, 'Programs of this machine that are told of messages. As many [[hook]] as you like.'),
     grant: value.later('[[grant]] (commands)'),
     uplink: value.later('[[uplink]] (upstream brokers)'),
     user: value.later('[[user]] (MQTT beyond loopback)'),

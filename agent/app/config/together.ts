@@ -12,6 +12,7 @@ export function checkTogether(settings: Settings): Unplaced[] {
     ...linkTargets(settings),
     ...linkNames(settings),
     ...accepts(settings),
+    ...hooks(settings),
     ...beyondLoopback(settings),
     ...tlsWithoutKey(settings),
     ...besideDaemon(settings, isLoopback),
@@ -31,6 +32,19 @@ function contactNames({ contacts }: Settings): Unplaced[] {
 
 function linkTargets({ link, contacts }: Settings): Unplaced[] {
   return link.flatMap(({ to }, index) => knownContact(['link', index, 'to'], to, contacts));
+}
+
+/** A hook's place in the ring goes by its name. */
+function hooks({ hook }: Settings): Unplaced[] {
+  const names = hook.map(({ name }) => name);
+  return hook.flatMap(({ name, command, socket }, index) => {
+    const path = ['hook', index];
+    const found = command === undefined ? 'neither command nor socket' : 'command and socket';
+    if ((command === undefined) === (socket === undefined))
+      return [{ path, found, wanted: 'one of them', remedy: 'say what is to be told' }];
+    if (names.indexOf(name) === index) return [];
+    return [{ path: [...path, 'name'], found: show(name), wanted: 'a name of its own', remedy: 'rename one' }];
+  });
 }
 
 function accepts({ accept, contacts }: Settings): Unplaced[] {

@@ -3,12 +3,14 @@ import { CommandError, exitCodes } from '../exit.ts';
 import { printJson } from '../output.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
 import { parseTimeout } from '../timeout.ts';
+import { followConsumer } from './consumers.ts';
 import { received } from './transfers.ts';
 
 interface RecvOptions extends CommonOptions {
   readonly topic?: string;
   readonly follow?: boolean;
   readonly files?: boolean;
+  readonly consumer?: string;
   readonly timeout: string;
 }
 
@@ -22,6 +24,12 @@ interface Message {
 /** Takes the next message, or with `--follow` all of them as they come. Payload as it is to stdout, who and what to stderr. */
 export async function recv(options: RecvOptions): Promise<void> {
   if (options.files === true) return received(options);
+  const { consumer, follow: goesOn } = options;
+  if (consumer !== undefined) {
+    if (goesOn !== true)
+      throw new CommandError(exitCodes.usage, 'recv: found --consumer alone, wanted --follow with it');
+    return followConsumer({ ...options, consumer });
+  }
   const { data } = placesOf(options);
   const topic = options.topic === undefined ? '' : `topic=${encodeURIComponent(options.topic)}`;
   if (options.follow === true) {
