@@ -28,8 +28,8 @@ export class Strangers {
     this.#clock = clock;
   }
 
-  /** A message of this node was dropped. */
-  note(from: PublicKey): void {
+  /** A message of this node was dropped: no, it is not known. */
+  note(from: PublicKey): false {
     this.count++;
     const now = this.#clock.now();
     const known = this.#seen.get(from);
@@ -37,9 +37,10 @@ export class Strangers {
     const isNews = known === undefined || after(known.at, recent) < now;
     this.#seen.set(from, { count: isNews ? 1 : known.count + 1, at: now });
     for (const oldest of this.#seen.keys()) {
-      if (this.#seen.size <= limit) return;
+      if (this.#seen.size <= limit) break;
       this.#seen.delete(oldest);
     }
+    return false;
   }
 
   /** Those heard of in the last 15 minutes, the latest first. */

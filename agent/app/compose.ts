@@ -112,11 +112,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     { env, overlay, ring },
     {
       ...links.port,
-      knows: (from) => {
-        const known = links.port.knows(from);
-        if (!known) strangers.note(from);
-        return known;
-      },
+      knows: (from) => links.port.knows(from) || strangers.note(from),
       event: (event) =>
         tell(event, [links.port.event, options.observe, (step) => events.publish(asEvent(step, contacts))]),
     },

@@ -45,7 +45,7 @@ export function makeDesk(
     forwarding: new Forwarding(parts.askSocket, log),
     letters: parts.programs.letters,
     reserved: isBusTopic,
-    stranger: (from) => parts.strangers.note(from),
+    stranger: (from) => void parts.strangers.note(from),
     send: (message) => parts.overlay().send(message),
     markRead: (id, from) => parts.overlay().markRead(id, from),
   });

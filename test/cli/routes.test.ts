@@ -1,7 +1,10 @@
 import test from 'ava';
 import { type Route, routeTable } from '../../agent/cli/route-table.ts';
 
-const route = (more: Partial<Route>): Route => ({
+/** A stock daemon tells less of its routes. */
+type Told = { readonly [K in keyof Route]?: Route[K] | undefined };
+
+const route = (more: Told): Route => ({
   subnet: '5e8:ee2c:26ed:d766::/64',
   publicKey: '588103263b28e248507f773efdc7c9bffed2253126178617041c5f6b80008153',
   name: 'hub-rotterdam-1',
@@ -14,7 +17,7 @@ const route = (more: Partial<Route>): Route => ({
   suspectForMs: null,
   ageMs: 119_000,
   expiresInMs: 900_000,
-  ...more,
+  ...(more as Partial<Route>),
 });
 
 /** On a terminal of 80 columns. */
