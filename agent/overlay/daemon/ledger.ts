@@ -2,8 +2,8 @@ import { BoundedQueue, type Instant, since } from '#kernel';
 
 /** Stock keeps a message in memory for so long after it was given to it, delivered or not. */
 const keptMs = 10 * 60_000;
-/** What one daemon may hold of ours at a time: a 6,000th of 10 minutes is 10 a second, 96 MB are 160 kB a second. */
-export const ledgerLimits = { messages: 6000, bytes: 96 * 1024 * 1024 };
+/** What one daemon may hold of ours at a time: 12,000 in 10 minutes are 20 a second, 96 MB are 160 kB a second. */
+export const ledgerLimits = { messages: 12_000, bytes: 96 * 1024 * 1024 };
 
 interface Kept {
   readonly since: Instant;

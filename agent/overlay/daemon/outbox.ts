@@ -19,8 +19,8 @@ import { payloadLimitBytes, type StockApi } from './stock-api.ts';
 
 /** `abandoned`: to one destination that nothing has been heard of; each costs 10 packets a second until stock gives up. */
 const limits = { underWay: 64, underWayBytes: 8 * 1024 * 1024, abandoned: 2, known: 2048 };
-/** At most so many questions a second about what has become of messages: 50. */
-const lookGap = milliseconds(20);
+/** Questions about what has become of messages: at most so many at once, which leaves a link for pushes, and 500 a second. */
+const looks = { atOnce: 3, gap: milliseconds(2) };
 const topicLimitBytes = 255;
 
 export interface OutboxPorts {
@@ -48,7 +48,7 @@ export class Outbox {
   readonly #deadlineAlarm: Alarm;
   #underWay = 0;
   #underWayBytes = 0;
-  #isLooking = false;
+  #looking = 0;
   #nextLook: Instant;
   #complainAt = instant(0);
 
@@ -202,7 +202,8 @@ export class Outbox {
       if (!message.isFinished && message.deadline < deadline) deadline = message.deadline;
     }
     this.#deadlineAlarm.set(deadline);
-    if (this.#ports.isReady()) this.#lookAlarm.set(Math.max(look, this.#nextLook) as Instant);
+    if (this.#ports.isReady() && this.#looking < looks.atOnce)
+      this.#lookAlarm.set(Math.max(look, this.#nextLook) as Instant);
   }
 
   /** Asks about the message that has waited longest to be asked about. */
@@ -210,22 +211,27 @@ export class Outbox {
     const { api, env, isReady, failed } = this.#ports;
     const now = env.clock.now();
     const due = this.#due(now);
-    if (this.#isLooking || !isReady() || due === null || due.remote === null) return;
-    this.#isLooking = true;
-    this.#nextLook = after(now, lookGap);
+    if (this.#looking >= looks.atOnce || !isReady() || due === null || due.remote === null) return;
+    this.#looking++;
+    this.#nextLook = after(now, looks.gap);
+    const wasDueAt = due.lookAt;
+    due.lookAt = never;
     const asked = due.remote;
     api.status(asked).then(
       (found) => {
-        this.#isLooking = false;
-        this.#learn(due, found);
+        this.#looking--;
+        // One of before a restart is gone already: what is said of it says nothing of those that came after.
+        if (!due.isGone) this.#learn(due, found);
         this.#setAlarms();
       },
       (error: unknown) => {
-        this.#isLooking = false;
+        this.#looking--;
+        if (!due.isGone) due.lookAt = wasDueAt;
         failed(error);
         this.#setAlarms();
       },
     );
+    this.#setAlarms();
   }
 
   #learn(sent: SentMessage, found: Awaited<ReturnType<StockApi['status']>>): void {

@@ -41,6 +41,8 @@ export class SentMessage {
   /** What the daemon last said. */
   #there: DaemonMessageState = { state: 'pending', chunks: { pending: 0, sent: 0, acked: 0 } };
   lookAt: Instant = never;
+  /** The daemon knows nothing of it any more. */
+  isGone = false;
   #waitMs = firstLookMs;
 
   constructor(id: MessageId, to: Address, message: OutgoingMessage, now: Instant) {
@@ -93,6 +95,7 @@ export class SentMessage {
 
   /** The daemon has forgotten it, or never got it. */
   gone(): void {
+    this.isGone = true;
     this.#there = { ...this.#there, state: 'aborted' };
     this.lookAt = never;
     if (!this.isFinished) this.tell('aborted');
