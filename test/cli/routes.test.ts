@@ -20,6 +20,17 @@ const route = (more: Told): Route => ({
   ...(more as Partial<Route>),
 });
 
+/** A stock daemon does not say more. */
+const ofDaemon: Route = {
+  subnet: '5e8:ee2c:26ed:d766::/64',
+  publicKey: '588103263b28e248507f773efdc7c9bffed2253126178617041c5f6b80008153',
+  name: null,
+  nextHop: 'tcp://192.0.2.1:9651',
+  metric: 1_015,
+  seqno: 12,
+  selected: false,
+};
+
 /** On a terminal of 80 columns. */
 function shown(found: readonly Route[], wide = false): string {
   const before = Object.getOwnPropertyDescriptor(process.stdout, 'columns');
@@ -40,7 +51,7 @@ test.serial(
       route({ standing: 'held' }),
       route({ standing: 'suspect', suspectForMs: 45_000 }),
       route({ standing: 'suspect', suspectForMs: 600_000, selected: true }),
-      route({ standing: undefined, ageMs: undefined, expiresInMs: undefined, cost: undefined }),
+      ofDaemon,
     ]);
     const lines = text.split('\n');
     for (const line of lines.slice(0, 7)) t.true(line.length <= 80, line);

@@ -1,10 +1,7 @@
 import type { Instant, Subnet } from '#kernel';
 import { after, instant, milliseconds } from '#kernel';
 import { Remembered } from './remembered.ts';
-import type { PeerId, RouterOptions } from './types.ts';
-
-/** `silent`: what was sent that way was not answered; `died`: a router on the way said that it ended there. */
-export type DoubtReason = 'silent' | 'died';
+import type { DoubtReason, PeerId, RouterOptions } from './types.ts';
 
 /** Why a neighbour's route to a subnet is used only if there is no other. */
 export interface Doubt {

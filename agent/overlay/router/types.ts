@@ -3,7 +3,6 @@ import { minutes, seconds } from '#kernel';
 import type { RouteRequest, SeqnoRequest, Update } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
 import type { Planned } from './agenda.ts';
-import type { DoubtReason } from './doubts.ts';
 
 /** A living link to a neighbour, numbered by the node. */
 export type PeerId = Brand<number, 'PeerId'>;
@@ -100,6 +99,9 @@ export const defaultRouterOptions: RouterOptions = {
   queriesPerSecond: 100,
   queriesAtOnce: 1000,
 };
+
+/** `silent`: what was sent that way was not answered; `died`: a router on the way said that it ended there. */
+export type DoubtReason = 'silent' | 'died';
 
 export type RouterEvent =
   | { readonly kind: 'peer-up'; readonly peer: PeerId; readonly cost: number }

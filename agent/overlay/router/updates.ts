@@ -2,13 +2,21 @@ import type { Duration, Instant, Subnet } from '#kernel';
 import { after, instant, seconds } from '#kernel';
 import type { Update } from '../wire/control.ts';
 import { choose } from './choice.ts';
-import type { DoubtReason } from './doubts.ts';
 import { checkUpdate } from './packets.ts';
 import { answerSearches, askForSeqno, needSeqno } from './seqnos.ts';
 import type { RouterState } from './state.ts';
 import { routeFrom } from './table.ts';
 import { retract, tell } from './telling.ts';
-import { type Entry, infinite, isNewer, keyOfRouter, type PeerId, type Route, type RouterId } from './types.ts';
+import {
+  type DoubtReason,
+  type Entry,
+  infinite,
+  isNewer,
+  keyOfRouter,
+  type PeerId,
+  type Route,
+  type RouterId,
+} from './types.ts';
 
 /** A route lives for so many of its announced intervals. */
 const lifetimeIntervals = 3.5;
