@@ -101,7 +101,7 @@ const stateOf = (pid: string): string => {
 };
 
 test('an agent killed while a hook runs runs it again for the same message, and then for all the others', async (t) => {
-  const file = program('cut', `echo "$(cat)" >>$OUT\n[ -e ${at('go')} ] || sleep 1000`);
+  const file = program('cut', `echo "$(cat)" >>$OUT\n[ -e ${at('go')} ] || sleep 20`);
   const place = placeAgent(directory.path, 'cut', alone + hookOf('cut', file));
   const agent = await RunningAgent.start(place);
   await publish(agent, 'plant/7', numbers(1, 10));
