@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { AgentError, type Endpoint, isAgentError, messageOf, milliseconds, parsePublicKey, type Remedy } from '#kernel';
+import { backupRoutes } from './backup.ts';
 import { consumerRoutes } from './consumers/routes.ts';
 import { fileRoutes } from './files.ts';
 import { whenGone } from './gone.ts';
@@ -22,6 +23,7 @@ export function ownRoutes(options: ApiOptions, listening: () => readonly Endpoin
     peerRoutes(app, options, tokenHolders);
     consumerRoutes(app, options, tokenHolders);
     seeingRoutes(app, options, tokenHolders);
+    backupRoutes(app, options, tokenHolders);
     fileRoutes(app, options, tokenHolders);
     app.post('/contacts', tokenHolders, (request, reply) => addContact(options, request, reply));
     const senders = { onRequest: guardToken(options.token), bodyLimit: sendLimitBytes };

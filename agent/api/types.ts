@@ -39,6 +39,8 @@ export interface ApiOptions {
   readonly contacts: Contacts;
   readonly desk: MessageDesk;
   readonly events: EventHub;
+  /** The state of this node as an archive, as it is when the first piece is asked for. */
+  readonly backup: () => AsyncIterable<Uint8Array>;
   readonly strangers: Strangers;
   readonly consumers: Consumers;
   readonly hooks: () => readonly HookView[];

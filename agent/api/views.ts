@@ -1,5 +1,5 @@
 import { addressOf, formatAddress, formatSubnet } from '#crypto';
-import { type Endpoint, since } from '#kernel';
+import { type Endpoint, type PublicKey, since } from '#kernel';
 import type { ReceivedMessage } from '#overlay';
 import { accountOf } from './account.ts';
 import { toBase64 } from './stock/shapes.ts';
@@ -69,9 +69,20 @@ export function linksView({ links, bus, ring, overlay }: ApiOptions) {
       resent: stream?.resent ?? 0,
       roundTripMs: stream?.roundTripMs ?? null,
       lastAckAgoMs: stream?.lastAckAgoMs ?? null,
+      alarms: alarmsOf(bus, publicKey),
     };
   });
 }
+
+/** What was found wrong with the histories of a contact's ring and of this one, in one word each. */
+const alarmsOf = (bus: ApiOptions['bus'], contact: PublicKey): readonly string[] => [
+  ...new Set(
+    bus
+      .alarms()
+      .filter((alarm) => alarm.contact === contact)
+      .map(({ what, expected }) => (what === 'cloned' ? 'cloned' : `${what}-went-back${expected ? '-expected' : ''}`)),
+  ),
+];
 
 export function ringView({ ring }: ApiOptions) {
   return { id: ring.id, ...ring.status, account: accountOf(ring) };

@@ -8,6 +8,8 @@ import type { Overlay } from '#overlay';
 import { askSocket, listenHttp, listenStreams } from '#platform';
 import { openRing, type Ring } from '#ring';
 import type { Agent, ComposeOptions, Doors } from './agent.ts';
+import { refuseUnfinished, restoredMark } from './backup/restore.ts';
+import { backupOfRunning } from './backup/source.ts';
 import { asEvent } from './bus-events.ts';
 import type { Configuration } from './config/read.ts';
 import { makeDesk, openInbox } from './desk.ts';
@@ -32,11 +34,18 @@ export async function compose(configuration: Configuration, env: Env, options: C
     const ground = await layGround(configuration, env, options, undo);
     const parts = build(configuration, env, options, ground);
     const doors = await start(configuration, env, parts, undo);
+    if (ground.restored) await forgetMark(env, options.data, parts.ring);
     return { doors, stop: () => undo.run() };
   } catch (error) {
     await undo.run();
     throw error;
   }
+}
+
+/** Once the ring has it durable that this life began with a backup, later ones need not be told. */
+async function forgetMark(env: Env, data: string, ring: Ring): Promise<void> {
+  await ring.whenDurable(ring.status.head);
+  await env.disk.remove(restoredMark(data));
 }
 
 /** What lies on disk and must be there before anything moves. */
@@ -46,6 +55,8 @@ interface Ground {
   readonly network: NetworkKey | null;
   readonly ring: Ring;
   readonly inbox: Inbox;
+  /** This boot's ring comes from a backup. */
+  readonly restored: boolean;
 }
 
 async function layGround(
@@ -57,6 +68,8 @@ async function layGround(
   await env.disk.makeDirectory(data);
   const lock = await env.disk.lock(`${data}/lock`);
   undo.add('lock', () => lock.release());
+  await refuseUnfinished(env.disk, data);
+  const restored = (await env.disk.list(data)).includes('restored');
   const identity = await openIdentity(data, env.random);
   const token = await openToken(data, env.random);
   const network = await openNetworkKey(overlay);
@@ -64,7 +77,7 @@ async function layGround(
   undo.add('ring', () => opened.close());
   // Before all others that listen: nobody has been told of a commit when the observer is.
   if (observe !== undefined) opened.onDurable((sequence) => observe({ kind: 'durable', sequence }));
-  return { identity, token, network, ring: opened, inbox: await openInbox(env, data, api) };
+  return { identity, token, network, ring: opened, inbox: await openInbox(env, data, api), restored };
 }
 
 interface Parts extends Ground {
@@ -112,6 +125,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     { env, overlay, ring },
     {
       ...links.port,
+      restored: ground.restored,
       knows: (from) => links.port.knows(from) || strangers.note(from),
       event: (event) =>
         tell(event, [links.port.event, options.observe, (step) => events.publish(asEvent(step, contacts))]),
@@ -141,6 +155,7 @@ function build(configuration: Configuration, env: Env, options: ComposeOptions, 
     desk,
     events,
     strangers,
+    backup: () => backupOfRunning(env.disk, options.data, ring),
     consumers: programs.consumers,
     hooks: () => programs.hooks.views(),
     links: () => links.views(),

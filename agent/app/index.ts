@@ -3,6 +3,9 @@ import type { Agent, ComposeOptions } from './agent.ts';
 import type { Configuration } from './config/read.ts';
 
 export type { Agent, ComposeOptions, Doors, Step } from './agent.ts';
+export { archiveOf, type Entry as BackupEntry, entriesOf } from './backup/archive.ts';
+export { refuseUnlessEmpty, restoreInto } from './backup/restore.ts';
+export { entriesOfStopped } from './backup/source.ts';
 export { docsAsToml, jsonSchema, type SectionDoc, sectionDocs } from './config/docs.ts';
 export { ConfigError, formatProblem, type Problem } from './config/problem.ts';
 export { type Configuration, readSettings, type SettingsInput } from './config/read.ts';

@@ -70,6 +70,14 @@ function findDoor(data: string): Door | null {
   }
 }
 
+/** A body of any length as it comes; null when no agent runs. */
+export async function stream(data: string, path: string): Promise<AsyncIterable<Uint8Array> | null> {
+  const door = findDoor(data);
+  const response = door === null ? null : await open(door, 'GET', path);
+  if (response === null || response.statusCode === 200) return response;
+  throw refused(response.statusCode ?? 0, JSON.parse(await textOf(response)));
+}
+
 async function open(door: Door, method: string, path: string, body?: unknown): Promise<IncomingMessage | null> {
   const token = await keyFiles.read(join(door.data, 'api.token'));
   const headers = {

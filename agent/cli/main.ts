@@ -52,6 +52,7 @@ function makeProgram(): Command {
   }
   nodeCommands(program);
   lookCommands(program);
+  backupCommands(program);
   messageCommands(program);
   seeingCommands(program, command);
   return program;
@@ -100,6 +101,27 @@ function nodeCommands(program: Command): void {
     .action(async (name, key, _options, self: Command) =>
       (await import('./commands/contacts.ts')).addContact(name, key, self.optsWithGlobals()),
     );
+}
+
+function backupCommands(program: Command): void {
+  command(
+    program,
+    'backup',
+    "this node's ring and configuration in one file, also while it runs",
+    'hypha backup gateway-7.hypha',
+  )
+    .argument('<file>', 'where to write it; mode 0600')
+    .option('--identity', 'with the secret key that this node is: a whole replacement')
+    .option('--force', 'replace the file')
+    .action(async (file, options) => (await import('./commands/backup.ts')).backup(file, options));
+  command(
+    program,
+    'restore',
+    'make a node of a backup, in an empty data directory',
+    'hypha restore gateway-7.hypha --data ./state',
+  )
+    .argument('<file>', 'what hypha backup wrote')
+    .action(async (file, options) => (await import('./commands/restore.ts')).restore(file, options));
 }
 
 function lookCommands(program: Command): void {

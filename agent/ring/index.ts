@@ -1,3 +1,4 @@
+export { type ImagePart, imageOf } from './image.ts';
 export { openRing } from './open.ts';
 export type {
   Appended,

@@ -48,6 +48,8 @@ export class SimulatedAgent {
   life: Life | null = null;
   host: SimulatedHost | null = null;
   wallOffsetMs = 0;
+  /** Its next lives begin with a ring from a backup. */
+  restored = false;
   delivered = 0;
   boots = 0;
   /** Records that the far ends say were lost on the way to here. */
@@ -201,6 +203,7 @@ export class SimulatedAgent {
     );
     const port = {
       ...links.port,
+      restored: this.restored,
       gap: (...told: Parameters<typeof links.port.gap>) => {
         this.gaps += told[2];
         links.port.gap(...told);

@@ -72,6 +72,7 @@ interface Link {
   readonly inFlight: number;
   readonly delivered: number;
   readonly roundTripMs: number | null;
+  readonly alarms: readonly string[];
 }
 
 export async function links(options: CommonOptions): Promise<void> {
@@ -90,11 +91,25 @@ export async function links(options: CommonOptions): Promise<void> {
   const under = (row: number): string => found[row]?.topics.join(' ') ?? '';
   const head = ['LINK', 'TO', 'LANE', 'STATE', 'PENDING', 'DELIVERED', 'ROUND TRIP'];
   print(table(head, rows, { cut: [1, 0], wide: options.wide, under }));
+  for (const line of alarmLines(found)) print(line);
   for (const { name, to, why, refused } of found) {
     if (why !== null) print(`${name}: ${why}`);
     if (refused > 0)
       print(`${name}: ${refused} not taken: no [[accept]] at ${to} names them, or no [[link]] here any more`);
   }
+}
+
+const alarmTexts: Readonly<Record<string, string>> = {
+  'ours-went-back': 'this ring knows less than it has sent there: an older image, or a clone',
+  'theirs-went-back': 'its ring knows less than it has acknowledged: an older image, or a new ring',
+  'ours-went-back-expected': 'this ring was restored from a backup',
+  'theirs-went-back-expected': 'its ring was restored from a backup',
+  cloned: 'two nodes with its key are alive',
+};
+
+function alarmLines(found: readonly Link[]): string[] {
+  const lines = found.flatMap(({ to, alarms }) => alarms.map((alarm) => `${to}: ${alarmTexts[alarm] ?? alarm}`));
+  return [...new Set(lines)].map((line) => `${line} (hypha doctor)`);
 }
 
 interface RingStatus extends Wrote {
