@@ -5,6 +5,7 @@ import { targets } from './targets.ts';
 /** Inputs that the fuzzer once found something with, so that it never comes back. */
 const found: readonly (readonly [title: string, target: string, hex: string])[] = [
   ['a lost batch that a cursor comes to is counted, not thrown at it', 'ring-recovery', 'ff008002ff00'],
+  ['a contacts file that ends in the middle of an announcement is read to its end', 'seal-inside', '02'.repeat(60)],
   ['a batch whose header counts more records than it holds is read to its end once', 'ring-recovery', '0100100c02ff00'],
 ];
 

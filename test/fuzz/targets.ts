@@ -11,6 +11,7 @@ import { overlayMachines } from './overlay-machines.ts';
 import { overlayPath } from './overlay-path.ts';
 import { ring } from './ring.ts';
 import { router } from './router.ts';
+import { seal } from './seal.ts';
 
 /** Every decoder that takes bytes from outside, with what it promises beyond not falling over. */
 export const targets: readonly Target[] = [
@@ -26,4 +27,5 @@ export const targets: readonly Target[] = [
   ...bus,
   ...broker,
   ...configuration,
+  ...seal,
 ];

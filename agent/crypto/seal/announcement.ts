@@ -39,7 +39,7 @@ export const announcementLimitBytes = announcementBytes + extensionLimitBytes;
 const suitesType = 1;
 
 /** Type 1: the suites that can be opened here. Type 2 is kept for a key of ML-KEM-768. Others are skipped. */
-const ownExtensions = Buffer.of(suitesType, 0, 1, currentSuite);
+const ownExtensions: Buffer = Buffer.of(suitesType, 0, 1, currentSuite);
 
 export function announce(
   derivations: Derivations,

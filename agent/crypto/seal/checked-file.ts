@@ -9,6 +9,7 @@ export function closeFile(backend: SealBackend, magic: string, parts: readonly B
   backend.sha256(sum, body);
   const whole = Buffer.concat([body, sum]);
   backend.wipe(body);
+  backend.wipe(sum);
   return whole;
 }
 
@@ -40,7 +41,7 @@ export class Reading {
   /** A copy. */
   take(size: number): Buffer {
     const out = Buffer.alloc(size);
-    this.#bytes.copy(out, 0, this.#at, this.#at + size);
+    out.set(this.#bytes.subarray(this.#at, this.#at + size));
     this.#at += size;
     return out;
   }

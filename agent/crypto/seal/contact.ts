@@ -28,7 +28,7 @@ export interface Contact {
   readonly nextMs: Record<AnswerSort, number>;
 }
 
-export type AnswerSort = 'refusal' | 'echo' | 'reply';
+export type AnswerSort = 'refusal' | 'echo' | 'reply' | 'news';
 
 const magic = 'HYSC';
 const version = 1;
@@ -45,7 +45,7 @@ export function newContact(key: PublicKey): Contact {
     drained: 0,
     lastUsed: 0,
     ownDrained: 0,
-    nextMs: { refusal: 0, echo: 0, reply: 0 },
+    nextMs: { refusal: 0, echo: 0, reply: 0, news: 0 },
   };
 }
 

@@ -7,7 +7,6 @@ import { currentSuite } from './suite.ts';
  */
 export const at = { kind: 1, keyId: 2, enc: 10, hint: 42, salt: 50, sealed: 66 } as const;
 export const tagBytes = 16;
-export const hintBytes = 8;
 export const saltBytes = 16;
 
 /** Kind 4 is kept for groups. */

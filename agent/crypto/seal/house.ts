@@ -39,9 +39,9 @@ export class House {
     );
     for (const contact of this.#storedContacts()) this.contacts.set(contact.key, contact);
     const { wipe } = backend;
-    this.sending = new SendContexts(({ key, saltKey, hashKey }) =>
-      [key, saltKey, hashKey].forEach((each) => wipe(each)),
-    );
+    this.sending = new SendContexts(({ key, saltKey, hashKey }) => {
+      for (const secret of [key, saltKey, hashKey]) wipe(secret);
+    });
     this.receiving = new ReceiveContexts(({ key }) => wipe(key));
   }
 

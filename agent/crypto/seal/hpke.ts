@@ -129,6 +129,7 @@ export class Hpke {
     this.#extract(prk, suite, secret, words.secret, psk ?? none);
     this.expand(secret, suite, prk, words.exp, schedule);
     this.#backend.wipe(prk);
+    this.#backend.wipe(schedule);
     return new Exporter(this, secret);
   }
 }

@@ -207,7 +207,9 @@ export class Inward {
     const pair = this.#house.pairOf(contact);
     if (pair === null) return false;
     this.#house.derivations.backend.prf(this.#hint, pair.hintIn, bytes.subarray(0, at.hint));
-    return timingSafeEqual(this.#hint.subarray(0, at.salt - at.hint), bytes.subarray(at.hint, at.salt));
+    const isEqual = timingSafeEqual(this.#hint.subarray(0, at.salt - at.hint), bytes.subarray(at.hint, at.salt));
+    this.#hint.fill(0);
+    return isEqual;
   }
 
   #refuse(reason: SealRefusalReason, effects = nothing): SealRefusal {

@@ -88,7 +88,9 @@ export class Derivations {
   keyId(open: Buffer): Buffer {
     const digest = Buffer.alloc(keyBytes);
     this.backend.sha256(digest, Buffer.concat([labels.receiveKey, open]));
-    return digest.subarray(0, idBytes);
+    const id = Buffer.from(digest.subarray(0, idBytes));
+    this.backend.wipe(digest);
+    return id;
   }
 
   wipePair(keys: PairKeys): void {

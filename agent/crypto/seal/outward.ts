@@ -120,6 +120,7 @@ export class Outward {
     const hint = Buffer.alloc(keyBytes);
     backend.prf(hint, pair.hintOut, header.subarray(0, at.hint));
     hint.copy(header, at.hint, 0, at.salt - at.hint);
+    backend.wipe(hint);
     const born = { bornMs: this.#house.nowMs, count: 0 };
     return { contact: contact.key, kind, epoch, receiveKey: target, header, key, saltKey, hashKey, ...born };
   }

@@ -229,7 +229,7 @@ class NodeSealer implements Sealer {
     const announcement = this.#renewAnnouncement();
     const owed = [...this.#learning.owed].flatMap((key) => house.contacts.get(key) ?? []);
     this.#learning.owed.clear();
-    const told = owed.flatMap((contact: Contact) => this.#answers.own(contact, 'reply'));
+    const told = owed.flatMap((contact: Contact) => this.#answers.own(contact, 'news'));
     return announcement === null ? told : [{ kind: 'announce', announcement, epoch: this.epoch }, ...told];
   }
 
