@@ -1,25 +1,8 @@
-import type { Duration, Env, Instant, PublicKey } from '#kernel';
+import type { Duration, Env, Instant } from '#kernel';
 import { since } from '#kernel';
-import type { Lane } from '#ring';
-import type { BusCounters, BusEvent } from './types.ts';
+import type { BusCounters, BusEvent, RaisedAlarm } from './types.ts';
 
 const alarmLimit = 256;
-
-/**
- * `ours`, `theirs`: that ring knows less than it has said; an older image of it was restored (`expected`: from a backup,
- * as it knows itself), or it is new. `cloned`: two nodes with the contact's key are alive.
- */
-export interface Alarm {
-  readonly what: 'ours' | 'theirs' | 'cloned';
-  readonly expected: boolean;
-}
-
-export interface RaisedAlarm extends Alarm {
-  readonly contact: PublicKey;
-  readonly lane: Lane;
-  /** What this node is in that stream. */
-  readonly role: 'sending' | 'receiving';
-}
 
 /** What was found wrong with the histories of the two ends of streams: counted, logged, told, and kept for who looks later. */
 export class Alarms {

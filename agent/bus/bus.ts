@@ -4,7 +4,7 @@ import type { Env, PublicKey, Sequence } from '#kernel';
 import { assert } from '#kernel';
 import type { AnnouncedMessage, Overlay, ReceivedMessage } from '#overlay';
 import type { Lane, Ring } from '#ring';
-import { Alarms, type RaisedAlarm } from './alarms.ts';
+import { Alarms } from './alarms.ts';
 import { Budget } from './budget.ts';
 import type { OpenedFrame } from './frame.ts';
 import {
@@ -24,7 +24,7 @@ import { Lives } from './lives.ts';
 import { knownStreams, memoryPrefix } from './memory.ts';
 import type { OutboundHouse } from './outbound-runner.ts';
 import { OutboundRunner } from './outbound-runner.ts';
-import type { Bus, BusCounters, BusOptions, Delivered, StreamOptions } from './types.ts';
+import type { Bus, BusCounters, BusOptions, Delivered, RaisedAlarm, StreamOptions } from './types.ts';
 
 /** The largest frame that is let in: a batch, or one record of a size that no broker here takes. */
 export const frameLimitBytes = 4 * 1024 * 1024;

@@ -1,12 +1,11 @@
 import type { Epoch, PublicKey, Sequence } from '#kernel';
 import type { Appended, Entry, Lane } from '#ring';
-import type { Alarm } from './alarms.ts';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
 import type { Batch, Hello } from './frame.ts';
 import type { Lives } from './lives.ts';
 import type { StreamMemory } from './memory.ts';
-import type { BusEvent, Delivered } from './types.ts';
+import type { Alarm, BusEvent, Delivered } from './types.ts';
 
 export interface InboundOptions {
   readonly self: PublicKey;

@@ -2,7 +2,6 @@ import type { Env, PublicKey } from '#kernel';
 import { unreachable } from '#kernel';
 import type { Overlay } from '#overlay';
 import type { Lane, Ring } from '#ring';
-import type { RaisedAlarm } from './alarms.ts';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
 import { Inbound } from './inbound.ts';
@@ -11,7 +10,7 @@ import type { Lives } from './lives.ts';
 import { StreamMemory } from './memory.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
-import type { BusEvent, Delivered } from './types.ts';
+import type { BusEvent, Delivered, RaisedAlarm } from './types.ts';
 
 export interface InboundHouse {
   readonly env: Env;

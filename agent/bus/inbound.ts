@@ -2,7 +2,6 @@ import type { Instant, Machine, Sequence } from '#kernel';
 import { after, assert, milliseconds, never, sequence, unreachable } from '#kernel';
 import type { Met } from './acquaintance.ts';
 import { Acquaintance } from './acquaintance.ts';
-import type { Alarm } from './alarms.ts';
 import type { Greeting } from './answers.ts';
 import { Answers } from './answers.ts';
 import type { Arrival, Loss } from './arrival.ts';
@@ -14,7 +13,7 @@ import type { StreamMemory } from './memory.ts';
 import { earlier } from './patience.ts';
 import type { Ahead, Session } from './session.ts';
 import { windowLimit } from './session.ts';
-import type { Delivered } from './types.ts';
+import type { Alarm, Delivered } from './types.ts';
 
 const shortestRoomWait = 50;
 const longestRoomWait = 5_000;

@@ -1,4 +1,3 @@
-export type { RaisedAlarm } from './alarms.ts';
 export { createBus } from './bus.ts';
 export { createFiles } from './large/files.ts';
 export { safeName } from './large/names.ts';
@@ -10,6 +9,7 @@ export type {
   BusOptions,
   Delivered,
   OutgoingRule,
+  RaisedAlarm,
   StreamOptions,
   StreamStatus,
 } from './types.ts';

@@ -1,9 +1,8 @@
 import type { PublicKey, Sequence } from '#kernel';
 import type { GapRecord, Lane, MessageRecord } from '#ring';
-import type { Alarm } from './alarms.ts';
 import type { Ack, Reset, Welcome } from './frame.ts';
 import type { Lives } from './lives.ts';
-import type { BusEvent, OutgoingRule } from './types.ts';
+import type { Alarm, BusEvent, OutgoingRule } from './types.ts';
 
 export interface OutboundOptions {
   readonly self: PublicKey;

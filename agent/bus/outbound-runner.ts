@@ -2,14 +2,13 @@ import type { Env } from '#kernel';
 import { messageOf, since, unreachable } from '#kernel';
 import type { MessageId, Overlay } from '#overlay';
 import type { Cursor, GapRecord, MessageRecord, Ring } from '#ring';
-import type { RaisedAlarm } from './alarms.ts';
 import type { Lives } from './lives.ts';
 import { Outbound } from './outbound.ts';
 import type { OutboundEffect, OutboundEvent } from './outbound-events.ts';
 import { hopLimit } from './packer.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
-import type { BusEvent, StreamOptions, StreamStatus } from './types.ts';
+import type { BusEvent, RaisedAlarm, StreamOptions, StreamStatus } from './types.ts';
 
 type Items = readonly (MessageRecord | GapRecord)[];
 

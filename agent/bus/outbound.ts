@@ -2,7 +2,6 @@ import type { Instant, Machine } from '#kernel';
 import { after, milliseconds, minutes, never, sequence, unreachable } from '#kernel';
 import type { GapRecord, MessageRecord } from '#ring';
 import { Acquaintance } from './acquaintance.ts';
-import type { Alarm } from './alarms.ts';
 import { Asking, longestWait } from './asking.ts';
 import type { Ack, Reset, Welcome } from './frame.ts';
 import { noToken } from './frame.ts';
@@ -14,6 +13,7 @@ import { Reading } from './reading.ts';
 import { Recap } from './recap.ts';
 import { Settlement, wentBack } from './settled.ts';
 import { Shipment, type ShipmentParts } from './shipment.ts';
+import type { Alarm } from './types.ts';
 import { windowBatches } from './window.ts';
 
 const longestLook = minutes(1);

@@ -1,7 +1,6 @@
 import type { Duration, PublicKey, Sequence } from '#kernel';
 import type { AnnouncedMessage, ReceivedMessage } from '#overlay';
 import type { Cursor, DropReason, Lane, MessageRecord, Provenance } from '#ring';
-import type { RaisedAlarm } from './alarms.ts';
 
 /** What the bus tells the links of each record on its way out. */
 export interface OutgoingRule {
@@ -45,6 +44,22 @@ export interface BusOptions {
   readonly gap: (from: PublicKey, lane: Lane, count: number, reason: DropReason) => void;
   /** Life of the streams, for events, metrics and tests. */
   readonly event?: (event: BusEvent) => void;
+}
+
+/**
+ * `ours`, `theirs`: that ring knows less than it has said; an older image of it was restored (`expected`: from a backup,
+ * as it knows itself), or it is new. `cloned`: two nodes with the contact's key are alive.
+ */
+export interface Alarm {
+  readonly what: 'ours' | 'theirs' | 'cloned';
+  readonly expected: boolean;
+}
+
+export interface RaisedAlarm extends Alarm {
+  readonly contact: PublicKey;
+  readonly lane: Lane;
+  /** What this node is in that stream. */
+  readonly role: 'sending' | 'receiving';
 }
 
 export type BusEvent =
