@@ -2,7 +2,8 @@ import { Chance, World } from '#sim';
 import { calm, pairOf, type Sent, type Station, type Weather } from './path-pair.ts';
 
 const stormMs = 20_000;
-const calmWithinMs = 300_000;
+/** A refused message and an unanswered question wait 30 s at the longest, and a message may be refused again after that. */
+const calmWithinMs = 120_000;
 const quietMs = 900_000;
 
 export interface PathReport {

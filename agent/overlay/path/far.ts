@@ -36,6 +36,8 @@ export class Far {
   readonly letters = new Map<number, Letter>();
   /** Those that have something to send. */
   readonly ready: Lanes<Letter> = new Lanes();
+  /** Those that the far side has refused and that wait, the earliest refused first. */
+  readonly held = new Set<Letter>();
   /** Frames to send, which go again when they are lost. */
   controls: Uint8Array[] = [];
   /** To be told once. */

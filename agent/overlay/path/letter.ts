@@ -1,5 +1,5 @@
 import type { Address, Instant, PublicKey } from '#kernel';
-import { never } from '#kernel';
+import { instant, never } from '#kernel';
 import type { MessageId, MessagePriority, MessageState, MessageStatus, OutgoingMessage } from '../types.ts';
 import { Spans } from './spans.ts';
 import type { PartHead } from './wire.ts';
@@ -41,6 +41,7 @@ export class Letter implements PartHead {
   /** Not sent before: the far side had no room, or asked for patience. */
   heldUntil: Instant | null = null;
   refusals = 0;
+  refusedAt: Instant = instant(0);
   /** When the far side is asked what has become of it; `never`: it need not be. */
   askAt: Instant = never;
   asked = 0;

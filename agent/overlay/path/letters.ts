@@ -61,7 +61,7 @@ export class Letters {
   told(far: Far, code: number, tag: number, now: Instant): void {
     const letter = far.letters.get(tag);
     if (letter === undefined) return;
-    if (code === stateCode.taken) this.finish(letter, 'received', now);
+    if (code === stateCode.taken) this.#taken(far, letter, now);
     else if (code === stateCode.conflict) this.finish(letter, 'aborted', now);
     else if (code === stateCode.refused) this.#hold(far, letter, now);
     else if (code === stateCode.missing && letter.areAllAcked) this.#begin(far, letter);
@@ -85,7 +85,9 @@ export class Letters {
 
   finish(letter: Letter, state: MessageState, now: Instant): void {
     if (letter.isFinished) return;
-    this.#fars.known(letter.key)?.letters.delete(letter.tag);
+    const far = this.#fars.known(letter.key);
+    far?.letters.delete(letter.tag);
+    far?.held.delete(letter);
     this.outbox.finish(letter, now);
     if (state === 'received') this.#shared.counters.messages_acked++;
     else this.#shared.counters.messages_aborted++;
@@ -102,6 +104,7 @@ export class Letters {
   takeAll(far: Far): Letter[] {
     const all = [...far.letters.values()];
     far.letters.clear();
+    far.held.clear();
     for (const letter of all) {
       this.outbox.remove(letter);
       letter.isHandedOver = true;
@@ -130,6 +133,7 @@ export class Letters {
     }
     if (letter.heldUntil !== null && letter.heldUntil <= now) {
       letter.heldUntil = null;
+      far.held.delete(letter);
       far.enqueue(letter);
       return true;
     }
@@ -140,10 +144,25 @@ export class Letters {
     return true;
   }
 
+  /** Where one has been taken there may be room for another: many that wait for room do not wait for each other's holds. */
+  #taken(far: Far, taken: Letter, now: Instant): void {
+    this.finish(taken, 'received', now);
+    for (const letter of far.held) {
+      far.held.delete(letter);
+      const earliest = Math.max(now, letter.refusedAt + this.#path.firstHold);
+      letter.heldUntil = instant(Math.min(letter.heldUntil ?? now, earliest));
+      this.lookBy(letter.heldUntil);
+      return;
+    }
+  }
+
   #hold(far: Far, letter: Letter, now: Instant): void {
     const { firstHold, longestHold } = this.#path;
+    letter.refusedAt = now;
     letter.heldUntil = instant(now + Math.min(longestHold, firstHold * 2 ** Math.min(letter.refusals++, 16)));
     this.lookBy(letter.heldUntil);
+    far.held.delete(letter);
+    far.held.add(letter);
     this.#begin(far, letter);
   }
 
