@@ -73,7 +73,7 @@ async function layGround(
   const identity = await openIdentity(data, env.random);
   const token = await openToken(data, env.random);
   const network = await openNetworkKey(overlay);
-  const opened = await openRing(env, ringOptions(ring, data));
+  const opened = await openRing(env, await ringOptions(ring, data, env.random));
   undo.add('ring', () => opened.close());
   // Before all others that listen: nobody has been told of a commit when the observer is.
   if (observe !== undefined) opened.onDurable((sequence) => observe({ kind: 'durable', sequence }));

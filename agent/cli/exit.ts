@@ -29,6 +29,7 @@ const byCode: Readonly<Record<string, number>> = {
   'crypto/bad-key': exitCodes.configuration,
   'daemon/other-key': exitCodes.configuration,
   'ring/size': exitCodes.configuration,
+  'ring/key': exitCodes.configuration,
   'ring/version': exitCodes.configuration,
   'net/no-address': exitCodes.configuration,
   'net/in-use': exitCodes.unavailable,

@@ -22,7 +22,7 @@ export async function accountOffline(places: Places): Promise<Account & { readon
   const env = realEnv(quiet);
   const lock = await env.disk.lock(join(places.data, 'lock'));
   try {
-    return await read({ ...env, disk: dryDisk(env.disk) }, ringOptions(ring, places.data));
+    return await read({ ...env, disk: dryDisk(env.disk) }, await ringOptions(ring, places.data, null));
   } finally {
     await lock.release();
   }

@@ -1,4 +1,12 @@
 export { addressOf, formatAddress, formatSubnet, ipv6Hex, isNodeAddress, parseAddress, subnetOf } from './address.ts';
+export {
+  AtRestKey,
+  atRestKeyBytes,
+  atRestKeyIdBytes,
+  atRestNonceBytes,
+  atRestSaltBytes,
+  atRestTagBytes,
+} from './at-rest.ts';
 export { blake3, prepareBlake3, RunningBlake3 } from './blake3.ts';
 export { crc32 } from './crc.ts';
 export type { Identity } from './identity.ts';

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Epoch } from '#kernel';
 import { epochBytes, epochOf } from './epoch.ts';
-import { batchHeaderBytes, getUint48, putUint48, tallyEntryBytes, viewOf } from './layout.ts';
+import { batchHeaderBytes, coat, getUint48, putUint48, tallyEntryBytes, viewOf } from './layout.ts';
 import type { Tallied } from './tally.ts';
 
 const magic = 0x31425948; // HYB1
@@ -19,10 +19,13 @@ export interface BatchHeader {
   readonly ringTime: number;
   /** A compacted batch, whose records carry their own sequence. */
   readonly sparse: boolean;
+  /** Compressed or enciphered (`coat`); missing: neither. */
+  readonly coat?: number;
 }
 
 const sparseBit = 0x8000;
 const tallyBits = 0x3f;
+const coatBits = coat.compressed | coat.encrypted;
 
 /** Where a batch lies: part of what its checksum covers, so that it is nowhere else taken for live. */
 export interface BatchPlace {
@@ -33,19 +36,29 @@ export interface BatchPlace {
 
 /** Writes the header over the first 64 bytes of `bytes`, whose tally and records end at `header.length`. */
 export function sealBatch(bytes: Uint8Array, header: BatchHeader, place: BatchPlace): void {
+  writeBatchHeader(bytes, header, place);
+  writeChecksum(bytes, header.length);
+}
+
+/** The checksum over everything behind it, up to `length`. */
+export function writeChecksum(bytes: Uint8Array, length: number): void {
+  viewOf(bytes).setUint32(4, crc32(bytes.subarray(8, length)), true);
+}
+
+/** All of the header but its checksum. */
+export function writeBatchHeader(bytes: Uint8Array, header: BatchHeader, place: BatchPlace): void {
   const view = viewOf(bytes);
   bytes.fill(0, 0, batchHeaderBytes);
   view.setUint32(0, magic, true);
   view.setUint32(8, header.length, true);
   view.setUint32(12, header.count, true);
   putUint48(view, 16, header.first);
-  view.setUint16(22, header.tallied | (header.sparse ? sparseBit : 0), true);
+  view.setUint16(22, header.tallied | (header.sparse ? sparseBit : 0) | (header.coat ?? 0), true);
   putUint48(view, 24, place.segment);
   view.setUint32(32, place.offset, true);
   bytes.set(epochBytes(header.epoch), 36);
   putUint48(view, 48, header.ringTime);
   bytes.set(place.ringId.subarray(0, 8), 56);
-  view.setUint32(4, crc32(bytes.subarray(8, header.length)), true);
 }
 
 /**
@@ -61,7 +74,8 @@ export function peekBatch(bytes: Uint8Array, at: number, place: BatchPlace): Bat
   const length = view.getUint32(at + 8, true);
   const flags = view.getUint16(at + 22, true);
   const tallied = flags & tallyBits;
-  if (length < batchHeaderBytes + tallied * tallyEntryBytes) return null;
+  const coded = flags & coatBits;
+  if (length < batchHeaderBytes + (coded === 0 ? tallied * tallyEntryBytes : 4)) return null;
   return {
     length,
     count: view.getUint32(at + 12, true),
@@ -70,6 +84,7 @@ export function peekBatch(bytes: Uint8Array, at: number, place: BatchPlace): Bat
     epoch: epochOf(bytes.subarray(at + 36, at + 48)),
     ringTime: getUint48(view, at + 48),
     sparse: (flags & sparseBit) !== 0,
+    coat: coded,
   };
 }
 

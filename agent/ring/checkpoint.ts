@@ -3,6 +3,7 @@ import type { Disk, Epoch, PublicKey } from '#kernel';
 import { AgentError } from '#kernel';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { epochBytes, epochOf } from './epoch.ts';
+import { keyWith, missingKey, noKeys, type RingKeys } from './keys.ts';
 import { formatVersion } from './layout.ts';
 import type { Origin } from './origins.ts';
 import type { Position } from './position.ts';
@@ -11,6 +12,7 @@ import type { SavedSeen } from './seen.ts';
 import { refuseNewer, type Segment } from './segment.ts';
 import type { Retained } from './state.ts';
 import type { Lane } from './types.ts';
+import { coverKey, uncover } from './wrapping.ts';
 
 const magic = 0x31435948; // HYC1
 const endMagic = 0x45435948; // HYCE
@@ -83,15 +85,20 @@ export async function listCheckpoints(disk: Disk, directory: string): Promise<nu
   return found.map((name) => Number(name.slice(11))).sort((a, b) => b - a);
 }
 
-/** Null when the file is damaged. Throws `ring/version` when a newer version wrote it. */
-export async function readCheckpoint(disk: Disk, directory: string, generation: number): Promise<Checkpoint | null> {
+/** Null when the file is damaged. Throws `ring/version` when a newer version wrote it, `ring/key` without its key. */
+export async function readCheckpoint(
+  disk: Disk,
+  directory: string,
+  generation: number,
+  keys: RingKeys,
+): Promise<Checkpoint | null> {
   const file = await disk.open(`${directory}/${nameOf(generation)}`, 'read-only');
   try {
     const bytes = Buffer.allocUnsafeSlow(await file.size());
     const length = await file.read(bytes, 0);
-    return decodeCheckpoint(bytes.subarray(0, length));
+    return decodeCheckpoint(bytes.subarray(0, length), keys);
   } catch (error) {
-    if (error instanceof AgentError && error.code === 'ring/version') throw error;
+    if (error instanceof AgentError && (error.code === 'ring/version' || error.code === 'ring/key')) throw error;
     return null;
   } finally {
     await file.close();
@@ -142,13 +149,15 @@ function writeHead(out: ByteWriter, checkpoint: Snapshot): void {
   out.uint32(checkpoint.nextCursorId);
 }
 
-export function decodeCheckpoint(bytes: Buffer): Checkpoint | null {
+export function decodeCheckpoint(bytes: Buffer, keys: RingKeys = noKeys): Checkpoint | null {
   if (bytes.length < 24) return null;
   const end = bytes.length - 16;
   const trailer = bytes.subarray(end);
   if (trailer.readUInt32LE(0) !== endMagic || trailer.readUIntLE(8, 6) !== end) return null;
   if (trailer.readUInt32LE(4) !== crc32(bytes.subarray(0, end))) return null;
-  const reader = new ByteReader(bytes.subarray(0, end));
+  const plain = uncovered(bytes.subarray(0, end), keys);
+  if (plain === null) return null;
+  const reader = new ByteReader(plain);
   if (reader.uint32() !== magic) return null;
   refuseNewer(reader.uint16());
   reader.uint16();
@@ -169,6 +178,14 @@ export function decodeCheckpoint(bytes: Buffer): Checkpoint | null {
     retained: many(reader, readRetained),
     seen: reader.atEnd ? [] : many(reader, readSeen),
   };
+}
+
+function uncovered(bytes: Buffer, keys: RingKeys): Buffer | null {
+  const id = coverKey(bytes);
+  if (id === null) return bytes;
+  const key = keyWith(keys, id);
+  if (key === undefined) throw missingKey('the checkpoint', id, keys);
+  return uncover(key, bytes);
 }
 
 function many<T>(reader: ByteReader, one: (reader: ByteReader) => T): T[] {

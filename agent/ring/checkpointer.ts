@@ -20,11 +20,21 @@ export class Checkpointer {
   #kept: Kept[];
   #writing: Promise<void> | null = null;
   #next: number;
+  /** What becomes of a checkpoint's pieces on their way to the disk. */
+  readonly #cover: (pieces: Iterable<Buffer>) => Iterable<Buffer>;
   bytesWritten = 0;
   lastBytes = 0;
 
   /** `kept`: the whole ones on the disk, newest first. `next`: above every number in use, whole or not. */
-  constructor(disk: Disk, directory: string, journal: Journal, kept: readonly Kept[], next: number) {
+  constructor(
+    disk: Disk,
+    directory: string,
+    journal: Journal,
+    kept: readonly Kept[],
+    next: number,
+    cover: (pieces: Iterable<Buffer>) => Iterable<Buffer>,
+  ) {
+    this.#cover = cover;
     this.#disk = disk;
     this.#directory = directory;
     this.#journal = journal;
@@ -75,7 +85,12 @@ export class Checkpointer {
 
   async #write(snapshot: Snapshot, swaps: number): Promise<void> {
     const generation = this.#next++;
-    const bytes = await writeCheckpoint(this.#disk, this.#directory, generation, encodeCheckpoint(snapshot));
+    const bytes = await writeCheckpoint(
+      this.#disk,
+      this.#directory,
+      generation,
+      this.#cover(encodeCheckpoint(snapshot)),
+    );
     this.bytesWritten += bytes;
     this.lastBytes = bytes;
     const [newest, ...older] = [{ generation, position: snapshot.position, swaps }, ...this.#kept];

@@ -7,7 +7,7 @@ import { Matcher, type Names } from './matcher.ts';
 import type { Position } from './position.ts';
 import { entriesOf } from './record.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
-import { SparseWriter } from './sparse-writer.ts';
+import { type SparsePlace, SparseWriter } from './sparse-writer.ts';
 import type { Batch } from './tail.ts';
 import { Walker } from './walker.ts';
 
@@ -113,8 +113,9 @@ export class Compactor {
   }
 
   #header({ id, first, slot }: Segment): Uint8Array {
-    const { ringId, geometry } = this.#options.log;
-    return encodeSegmentHeader({ ringId, id, first, segmentBytes: geometry.segmentBytes, slot, sparse: true });
+    const { ringId, geometry, wrapping } = this.#options.log;
+    const { segmentBytes } = geometry;
+    return encodeSegmentHeader({ ringId, id, first, segmentBytes, slot, sparse: true, keyId: wrapping.keyId });
   }
 
   /** As many of the planned segments as fit in one; null when that is fewer than two. */
@@ -122,7 +123,10 @@ export class Compactor {
     const { log, ringTime } = this.#options;
     const first = (planned[0] as Segment).first;
     const { segmentBytes } = log.geometry;
-    const place = { ringId: log.ringId, segmentBytes, first, ringTime: ringTime() };
+    const { wrapping, ringId } = log;
+    const { frontBytes } = wrapping;
+    const seal: SparsePlace['seal'] = (bytes, header, at) => wrapping.sealInPlace(bytes, header, at);
+    const place = { ringId, segmentBytes, first, ringTime: ringTime(), frontBytes, seal };
     const writer = new SparseWriter(place);
     const taken: Segment[] = [];
     for (const segment of planned) {

@@ -1,6 +1,7 @@
 import type { Disk, DiskFile } from '#kernel';
 import { AgentError, pageBytes } from '#kernel';
 import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './checkpoint.ts';
+import type { RingKeys } from './keys.ts';
 import { decodeSegmentHeader, type Segment } from './segment.ts';
 
 const pieceBytes = 256 * 1024;
@@ -19,12 +20,13 @@ export type ImagePart =
 export async function* imageOf(
   disk: Disk,
   directory: string,
+  keys: RingKeys,
   checkpoint: () => Promise<void>,
 ): AsyncGenerator<ImagePart> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     if (attempt > 0) yield { kind: 'again' };
     await checkpoint();
-    const found = await newest(disk, directory);
+    const found = await newest(disk, directory, keys);
     if (found === null) continue;
     yield* found.parts;
     if (yield* copied(disk, directory, found.checkpoint)) return;
@@ -41,9 +43,9 @@ interface Found {
   readonly parts: readonly ImagePart[];
 }
 
-async function newest(disk: Disk, directory: string): Promise<Found | null> {
+async function newest(disk: Disk, directory: string, keys: RingKeys): Promise<Found | null> {
   const [generation] = await listCheckpoints(disk, directory);
-  const checkpoint = generation === undefined ? null : await readCheckpoint(disk, directory, generation);
+  const checkpoint = generation === undefined ? null : await readCheckpoint(disk, directory, generation, keys);
   if (generation === undefined || checkpoint === null) return null;
   const name = nameOf(generation);
   const file = await disk.open(`${directory}/${name}`, 'read-only');

@@ -1,4 +1,5 @@
 export { type ImagePart, imageOf } from './image.ts';
+export type { RingKeys } from './keys.ts';
 export { openRing } from './open.ts';
 export type {
   Appended,

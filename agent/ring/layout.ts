@@ -6,6 +6,10 @@ export const batchHeaderBytes = 64;
 export const recordHeaderBytes = 16;
 /** What stands before each record of a sparse batch: its sequence. */
 export const sparseEntryBytes = 8;
+/** How a batch's tally and records are coded: bits of its header's u16 at 22. */
+export const coat = { compressed: 0x4000, encrypted: 0x2000 } as const;
+/** What a coded batch needs more: see wrapping.ts. */
+const coatBytes = 52;
 /** A batch says of so many cursors how many records had matched them before it. */
 export const tallyEntries = 32;
 export const tallyEntryBytes = 10;
@@ -55,7 +59,7 @@ export function geometryOf(sizeBytes: number, segmentBytes: number | null): Geom
     segmentBytes: segment,
     slots: Math.floor(sizeBytes / segment),
     reserveSlots: 3,
-    largestBatch: segment - pageBytes,
+    largestBatch: segment - pageBytes - coatBytes,
     stageBytes: Math.floor((segment - pageBytes) / 4 / pageBytes) * pageBytes - settleSlackBytes,
     checkpointBytes,
     stateBytes: Math.min(64 * MiB, Math.max(MiB, sizeBytes / 8)),

@@ -6,6 +6,7 @@ import { ReadBuffers } from './read-buffers.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Slots } from './slots.ts';
 import { Tail } from './tail.ts';
+import type { Wrapping } from './wrapping.ts';
 
 const zeroPieceBytes = 256 * 1024;
 
@@ -18,6 +19,8 @@ export interface LogContent {
   /** Slots that the file has room for, whole or begun. */
   readonly begunSlots: number;
   readonly zeroedBytes: number;
+  /** The key that the newest segment's header names. */
+  readonly activeKey: string | null;
 }
 
 /**
@@ -31,6 +34,7 @@ export class Log {
   readonly segments: Segment[];
   readonly tail: Tail;
   readonly readBuffers = new ReadBuffers();
+  readonly wrapping: Wrapping;
   /** Zeros not counted: those are written once in the file's life. */
   bytesWritten = 0;
   zeroesWritten = 0;
@@ -39,6 +43,8 @@ export class Log {
   #zeroedBytes: number;
   #zeroing: Promise<void> | null = null;
   #truncating: Promise<void> | null = null;
+  /** The key that the newest segment's header names. */
+  #activeKey: string | null;
   /** A sync failed in the newest segment: nothing more goes there. */
   #abandoned = false;
   #nextSegment: number;
@@ -55,12 +61,15 @@ export class Log {
     content: LogContent,
     nextSegment: number,
     journal: Journal,
+    wrapping: Wrapping,
   ) {
+    this.wrapping = wrapping;
     this.geometry = geometry;
     this.ringId = ringId;
     this.file = file;
     this.segments = content.segments;
     this.#slots = new Slots(geometry, content);
+    this.#activeKey = content.activeKey;
     this.#zeroedBytes = content.zeroedBytes;
     this.#nextSegment = nextSegment;
     this.swaps = content.retiredSlots.length > 0 ? 1 : 0;
@@ -71,6 +80,11 @@ export class Log {
 
   get active(): Segment | undefined {
     return this.segments.at(-1);
+  }
+
+  /** All bytes since the start, zeros too. */
+  get written(): number {
+    return this.bytesWritten + this.zeroesWritten;
   }
 
   get freeSlots(): number {
@@ -90,6 +104,8 @@ export class Log {
   fitsActive(length: number): boolean {
     const { active } = this;
     if (active === undefined || active.slot < 0 || this.#abandoned) return false;
+    // One key a segment: with another one, or none, the next is begun.
+    if (this.#activeKey !== this.wrapping.keyId) return false;
     return active.end + padded(length) <= this.geometry.segmentBytes;
   }
 
@@ -181,13 +197,19 @@ export class Log {
    * the same batch is to be written again.
    */
   async write(bytes: Buffer, header: BatchHeader): Promise<Segment> {
-    const length = padded(header.length);
-    const segment = this.fitsActive(header.length) ? (this.active as Segment) : this.#openSegment(header);
+    const wrapped = this.wrapping.wrap(bytes, header);
+    const size = (wrapped?.header ?? header).length;
+    const length = padded(size);
+    const segment = this.fitsActive(size) ? (this.active as Segment) : this.#openSegment(header);
     const start = segment.slot * this.geometry.segmentBytes;
     await this.#zero(start + segment.end + length);
-    sealBatch(bytes, header, { ringId: this.ringId, segment: segment.id, offset: segment.end });
-    bytes.fill(0, header.length, length);
-    await this.#commit(segment, start, bytes.subarray(0, length));
+    const place = { ringId: this.ringId, segment: segment.id, offset: segment.end };
+    const coded = wrapped === null ? bytes : this.readBuffers.take(length);
+    if (wrapped === null) sealBatch(bytes, header, place);
+    else this.wrapping.seal(wrapped, header.length, place, coded);
+    coded.fill(0, size, length);
+    await this.#commit(segment, start, coded.subarray(0, length));
+    if (wrapped !== null) this.readBuffers.giveBack(coded);
     this.bytesWritten += length;
     segment.end += length;
     segment.last = header.first + header.count - 1;
@@ -238,6 +260,7 @@ export class Log {
     // A segment that holds nothing durable yet is begun anew in its place: no slot is lost to each failure.
     if (active !== undefined && active.end === pageBytes && active.slot >= 0) {
       this.#abandoned = false;
+      this.#activeKey = this.wrapping.keyId;
       return active;
     }
     const slot = this.#slots.take();
@@ -256,6 +279,7 @@ export class Log {
     };
     this.segments.push(segment);
     this.changes++;
+    this.#activeKey = this.wrapping.keyId;
     this.#abandoned = false;
     return segment;
   }
@@ -269,6 +293,7 @@ export class Log {
       segmentBytes: this.geometry.segmentBytes,
       slot,
       sparse: false,
+      keyId: this.wrapping.keyId,
     });
     await this.file.write(page, start);
     this.bytesWritten += pageBytes;

@@ -3,7 +3,8 @@ import { pageBytes } from '#kernel';
 import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { DamageAccount } from './damage.ts';
-import { makeEpoch } from './epoch.ts';
+import { epochBytes, makeEpoch } from './epoch.ts';
+import { noKeys } from './keys.ts';
 import { geometryOf } from './layout.ts';
 import { Log } from './log.ts';
 import { Origins } from './origins.ts';
@@ -12,7 +13,9 @@ import {
   type FoundSlot,
   findCheckpoints,
   findSegmentBytes,
+  keyIdIn,
   liveSegments,
+  needKeys,
   type Replayed,
   readSlots,
   replay,
@@ -26,6 +29,7 @@ import type { Segment } from './segment.ts';
 import { ringIdOfBatches } from './segment-repair.ts';
 import { State } from './state.ts';
 import type { Ring, RingOptions } from './types.ts';
+import { Wrapping } from './wrapping.ts';
 
 /** A new ring's clock begins here, so that what was old on arrival has a time of birth too (34 years in ms). */
 const firstRingTime = 2 ** 40;
@@ -40,7 +44,7 @@ export async function openRing(env: Env, options: RingOptions): Promise<Ring> {
   const { directory } = options;
   geometryOf(options.sizeBytes, null);
   await disk.makeDirectory(directory);
-  const checkpoints = await findCheckpoints(disk, directory, env.log);
+  const checkpoints = await findCheckpoints(disk, directory, env.log, options.keys ?? noKeys);
   const path = `${directory}/ring.log`;
   const isNew = !(await disk.list(directory)).includes('ring.log');
   const file = await disk.open(path, 'create');
@@ -65,13 +69,15 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const geometry = geometryOf(options.sizeBytes, segmentBytes);
   const slots = await readSlots(file, size, geometry.segmentBytes, ringId);
   const segments = liveSegments(slots, checkpoint);
+  const keys = options.keys ?? noKeys;
+  needKeys(segments, slots, keys);
   const quarantine = new Quarantine(env.disk, options.directory, file, geometry.segmentBytes, env.log);
   const damage = new DamageAccount(env.log, quarantine);
   const replayer = new Replayer(new State(geometry.stateBytes), new Origins(), new Seen(geometry.seenBytes), damage);
   if (checkpoint !== null) replayer.start(checkpoint);
   const from = { segment: checkpoint?.segment ?? 0, offset: checkpoint?.offset ?? 0 };
   const start = checkpoint?.position ?? (segments[0]?.first ?? 1) - 1;
-  const replayed = await replay(file, geometry, ringId, segments, start, from, replayer);
+  const replayed = await replay(file, geometry, ringId, segments, start, from, replayer, keys);
   replayer.finish();
   if (replayed.torn !== null) tellTorn(env.log, replayed.torn);
   const headless = segments.filter(({ slot }) => slots[slot]?.damaged === true);
@@ -86,9 +92,13 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     retiredSlots: retired,
     begunSlots: slots.length,
     zeroedBytes: size - (size % 4096),
+    activeKey: keyIdIn(slots[segments.at(-1)?.slot ?? -1]),
   };
-  const log = new Log(geometry, ringId, file, content, nextSegment, env.log);
   const boot = Math.max(checkpoint?.boot ?? 0, replayed.boot) + 1;
+  const epoch = makeEpoch(boot, env.random.bytes(8));
+  const compress = options.compress === 'auto';
+  const wrapping = new Wrapping({ compress, keys, salt: epochBytes(epoch), random: env.random });
+  const log = new Log(geometry, ringId, file, content, nextSegment, env.log, wrapping);
   const ring = new DiskRing(env, options, {
     log,
     state: replayer.state,
@@ -97,15 +107,18 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     tally: replayer.tally,
     positions: replayer.positions,
     writes: replayer.writes,
-    checkpointer: new Checkpointer(env.disk, options.directory, env.log, keptOf(found, retired), found.next),
+    checkpointer: new Checkpointer(env.disk, options.directory, env.log, keptOf(found, retired), found.next, (pieces) =>
+      wrapping.cover(pieces),
+    ),
     damage,
-    epoch: makeEpoch(boot, env.random.bytes(8)),
+    epoch,
     boot,
     last: replayed.last,
     nextCursorId: replayer.nextCursorId,
     ringTimeBase: Math.max(checkpoint?.ringTime ?? firstRingTime, replayed.ringTime),
   });
-  await ring.begin(replayed.lastBatch, headless);
+  const headers = headless.map((segment) => ({ segment, keyId: keyIdIn(slots[segment.slot]) }));
+  await ring.begin(replayed.lastBatch, headers);
   return ring;
 }
 

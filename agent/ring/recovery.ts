@@ -1,12 +1,14 @@
 import type { Disk, DiskFile, Log as Journal } from '#kernel';
 import { pageBytes } from '#kernel';
-import { type BatchHeader, batchIsWhole, peekBatch, recordsAt, segmentClaimed } from './batch.ts';
+import { type BatchHeader, batchIsWhole, peekBatch, segmentClaimed } from './batch.ts';
 import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './checkpoint.ts';
 import { bootOf } from './epoch.ts';
+import { keyWith, missingKey, type RingKeys } from './keys.ts';
 import { batchHeaderBytes, type Geometry, padded } from './layout.ts';
 import { decodeSegmentHeader, type Segment, type SegmentHeader } from './segment.ts';
 import { repairedHeader } from './segment-repair.ts';
 import type { Batch } from './tail.ts';
+import { keyIdOf, unwrapBatch } from './wrapping.ts';
 
 /** The checkpoints found: which to start from, which are whole. */
 export interface FoundCheckpoints {
@@ -19,14 +21,19 @@ export interface FoundCheckpoints {
 }
 
 /** Reads the checkpoints, newest first, until two are whole; removes the others. */
-export async function findCheckpoints(disk: Disk, directory: string, journal: Journal): Promise<FoundCheckpoints> {
+export async function findCheckpoints(
+  disk: Disk,
+  directory: string,
+  journal: Journal,
+  keys: RingKeys,
+): Promise<FoundCheckpoints> {
   const generations = await listCheckpoints(disk, directory);
   const kept: { generation: number; position: number }[] = [];
   let newest: Checkpoint | null = null;
   let older: Checkpoint | null = null;
   let damaged = 0;
   for (const generation of generations) {
-    const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation) : null;
+    const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation, keys) : null;
     if (found !== null) {
       kept.push({ generation, position: found.position });
       if (newest === null) newest = found;
@@ -49,7 +56,7 @@ export interface FoundSlot {
   /** The header is not what was written: it was repaired, or there is none. */
   readonly damaged: boolean;
   /** What lies there though its header is damaged: the segment, and the first sequence found in it. */
-  readonly claimed: { readonly id: number; readonly first: number } | null;
+  readonly claimed: { readonly id: number; readonly first: number; readonly keyId: string | null } | null;
 }
 
 /** The size of segments in the file, from the first header that is whole. */
@@ -108,7 +115,8 @@ async function claimOf(
     const segment = segmentClaimed(bytes, at);
     if (segment === null || segment <= (newest?.id ?? 0)) continue;
     const header = peekBatch(bytes, at, { ringId, segment, offset: at });
-    if (header !== null && batchIsWhole(bytes, at, header.length)) newest = { id: segment, first: header.first };
+    if (header !== null && batchIsWhole(bytes, at, header.length))
+      newest = { id: segment, first: header.first, keyId: keyIdOf(bytes, at, header) };
   }
   return newest;
 }
@@ -165,6 +173,7 @@ interface Place {
   readonly from: number;
   /** To read what lies from there on into. */
   readonly bytes: Buffer;
+  readonly keys: RingKeys;
 }
 
 /**
@@ -179,13 +188,14 @@ export async function replay(
   position: number,
   start: { readonly segment: number; readonly offset: number },
   sink: ReplaySink,
+  keys: RingKeys,
 ): Promise<Replayed> {
   let result: Replayed = { last: position, ringTime: 0, boot: 0, lastBatch: null, torn: null };
   const bytes = Buffer.allocUnsafeSlow(geometry.segmentBytes);
   for (const [index, segment] of segments.entries()) {
     if (segment.slot < 0 || segment.id < start.segment) continue;
     const from = segment.id === start.segment ? start.offset : pageBytes;
-    const place = { segment, next: segments[index + 1], from, bytes: bytes.subarray(from) };
+    const place = { segment, next: segments[index + 1], from, bytes: bytes.subarray(from), keys };
     result = await replaySegment(file, geometry, ringId, place, position, result, sink);
   }
   return result;
@@ -209,8 +219,9 @@ async function replaySegment(
   for (let at = 0; at + batchHeaderBytes <= bytes.length; ) {
     const offset = place.from + at;
     const header = wholeBatch(bytes, at, { ringId, segment: segment.id, offset });
-    if (header === null || (header.count > 0 && header.first >= limit)) {
-      if (header === null) {
+    const plain = header === null ? null : unwrapBatch(place.keys, bytes, at, header);
+    if (header === null || plain === null || (header.count > 0 && header.first >= limit)) {
+      if (plain === null) {
         broken ??= offset;
         torn = tornBatch(bytes, at, { ringId, segment, offset }, last) ?? torn;
       }
@@ -221,15 +232,7 @@ async function replaySegment(
     if (header.first > last + 1) sink.missing(segment, broken ?? offset, last + 1, header.first - 1);
     broken = null;
     torn = null;
-    const batch = {
-      bytes,
-      from: at + recordsAt(header),
-      end: at + header.length,
-      first: header.first,
-      last: end,
-      epoch: header.epoch,
-      sparse: header.sparse,
-    };
+    const batch = { ...plain, first: header.first, last: end, epoch: header.epoch, sparse: header.sparse };
     if (end > position) sink.batch(batch, segment, header);
     last = Math.max(last, end);
     ringTime = Math.max(ringTime, header.ringTime);
@@ -321,4 +324,15 @@ function revived(segment: Segment, there: FoundSlot | undefined): Segment {
   // Else the medium lost it, and whoever reads it finds that.
   const taken = id > segment.id || there?.header?.sparse === true;
   return taken ? { ...segment, slot: -1, lost: 'full' } : segment;
+}
+
+/** The key that a slot's batches are enciphered under. */
+export const keyIdIn = (slot: FoundSlot | undefined): string | null => (slot?.header ?? slot?.claimed)?.keyId ?? null;
+
+/** Throws `ring/key` when a live segment is enciphered under a key that is not here: before anything is changed. */
+export function needKeys(segments: readonly Segment[], slots: readonly FoundSlot[], keys: RingKeys): void {
+  for (const { id, slot } of segments) {
+    const keyId = keyIdIn(slots[slot]);
+    if (keyId !== null && keyWith(keys, keyId) === undefined) throw missingKey(`segment ${id}`, keyId, keys);
+  }
 }

@@ -5,6 +5,7 @@ import type { Checkpointer } from './checkpointer.ts';
 import { Committer } from './committer.ts';
 import { CursorTable } from './cursor-table.ts';
 import type { DamageAccount } from './damage.ts';
+import type { RingKeys } from './keys.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
@@ -45,6 +46,7 @@ export interface RecoveredRing {
 export class DiskRing implements Ring {
   readonly id: string;
   readonly epoch: Epoch;
+  readonly keys: RingKeys;
   readonly #clock: Clock;
   readonly #parts: RecoveredRing;
   readonly #log: Log;
@@ -70,15 +72,16 @@ export class DiskRing implements Ring {
     this.#log = parts.log;
     this.id = Buffer.from(parts.log.ringId).toString('hex');
     this.epoch = parts.epoch;
+    this.keys = parts.log.wrapping.keys;
     this.#startedAt = env.clock.now();
     this.#durable = parts.last;
-    this.#writes = new Writes({
-      bytesPerDay: options.writeBytesPerDay ?? null,
-      windowOf: () => options.commitWindow,
-      total: () => this.#log.bytesWritten + this.#log.zeroesWritten + parts.checkpointer.bytesWritten,
-      ringTime: () => this.#ringTime,
-      saved: parts.writes,
-    });
+    const { checkpointer, writes } = parts;
+    this.#writes = new Writes(
+      options,
+      writes,
+      () => this.#ringTime,
+      () => this.#log.written + checkpointer.bytesWritten,
+    );
     this.#committer = this.#makeCommitter(env);
     this.#appender = this.#makeAppender();
     this.#cursors = this.#makeCursors();
@@ -92,13 +95,16 @@ export class DiskRing implements Ring {
    * have died before its sync, or its sync may have failed. So are damaged headers. Resolves when that is done, or
    * refused by the disk.
    */
-  async begin(lastBatch: LastBatch | null, headless: readonly Segment[]): Promise<void> {
+  async begin(
+    lastBatch: LastBatch | null,
+    headless: readonly { readonly segment: Segment; readonly keyId: string | null }[],
+  ): Promise<void> {
     this.#log.shrink();
     this.#log.zeroAhead();
     if (lastBatch !== null) this.#durable = lastBatch.before;
     const tried = this.#listeners.whenTried();
     void this.#committer.prepare(async () => {
-      for (const segment of headless) await this.#log.rewrite(segment, 0, this.#headerOf(segment));
+      for (const { segment, keyId } of headless) await this.#log.rewrite(segment, 0, this.#headerOf(segment, keyId));
       if (lastBatch !== null) await this.#log.rewrite(lastBatch.segment, lastBatch.offset, lastBatch.bytes);
       this.#durable = this.#parts.last;
       // Cursors could not be read until now.
@@ -107,9 +113,10 @@ export class DiskRing implements Ring {
     await tried;
   }
 
-  #headerOf({ id, first, slot, sparse }: Segment): Uint8Array {
+  #headerOf({ id, first, slot, sparse }: Segment, keyId: string | null): Uint8Array {
     const { ringId, geometry } = this.#log;
-    return encodeSegmentHeader({ ringId, id, first, segmentBytes: geometry.segmentBytes, slot, sparse });
+    const { segmentBytes } = geometry;
+    return encodeSegmentHeader({ ringId, id, first, segmentBytes, slot, sparse, keyId });
   }
 
   append(entries: readonly Entry[]): Appended {

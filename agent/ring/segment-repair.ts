@@ -6,7 +6,7 @@ import { viewOf } from './layout.ts';
 import { decodeSegmentHeader, type SegmentHeader } from './segment.ts';
 
 /** Fields end here; zeros follow, then the checksum. */
-const fieldBytes = 48;
+const fieldBytes = 56;
 const largestBatch = 4 * 1024 * 1024;
 
 /** A header of which one bit in its fields or checksum has turned over, or any in its zeros; null when more is wrong. */

@@ -14,6 +14,8 @@ export interface SegmentHeader {
   readonly slot: number;
   /** Compacted: it stands in the place of older ones, under the id of the last of them. */
   readonly sparse: boolean;
+  /** The key that its batches are enciphered under, 16 hex digits; null: none. One key a segment. */
+  readonly keyId: string | null;
 }
 
 /** A live segment. Batches lie in it from its second page on, without holes. */
@@ -47,6 +49,7 @@ export function encodeSegmentHeader(header: SegmentHeader): Uint8Array {
   putUint48(view, 32, header.first);
   view.setUint32(40, header.segmentBytes, true);
   view.setUint32(44, header.slot, true);
+  if (header.keyId !== null) page.set(Buffer.from(header.keyId, 'hex'), 48);
   view.setUint32(pageBytes - 4, crc32(page.subarray(0, pageBytes - 4)), true);
   return page;
 }
@@ -65,6 +68,9 @@ export function decodeSegmentHeader(page: Uint8Array): SegmentHeader | null {
     segmentBytes: view.getUint32(40, true),
     slot: view.getUint32(44, true),
     sparse: (view.getUint16(6, true) & 1) === 1,
+    keyId: page.subarray(48, 56).every((byte) => byte === 0)
+      ? null
+      : Buffer.from(page.subarray(48, 56)).toString('hex'),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Epoch } from '#kernel';
 import { pageBytes } from '#kernel';
-import { sealBatch } from './batch.ts';
+import type { BatchHeader, BatchPlace } from './batch.ts';
 import { batchHeaderBytes, padded, putUint48, sparseEntryBytes, viewOf } from './layout.ts';
 import type { Batch } from './tail.ts';
 
@@ -13,6 +13,9 @@ export interface SparsePlace {
   /** The first sequence that it stands for. */
   readonly first: number;
   readonly ringTime: number;
+  /** Room behind each batch's header for what an enciphered one needs. */
+  readonly frontBytes: number;
+  readonly seal: (bytes: Uint8Array, header: BatchHeader, place: BatchPlace) => void;
 }
 
 /** A batch that takes no more records. */
@@ -44,7 +47,7 @@ export class SparseWriter {
   readonly #place: SparsePlace;
   /** Where the open batch begins. */
   #start = pageBytes;
-  #at = pageBytes + batchHeaderBytes;
+  #at: number;
   /** The next sequence that no batch stands for yet. */
   #covered: number;
   #epoch: Epoch | null = null;
@@ -54,6 +57,7 @@ export class SparseWriter {
   constructor(place: SparsePlace) {
     this.#place = place;
     this.#covered = place.first;
+    this.#at = this.#recordsFrom(pageBytes);
     this.bytes = Buffer.alloc(place.segmentBytes);
     this.#view = viewOf(this.bytes);
   }
@@ -67,7 +71,7 @@ export class SparseWriter {
     const size = sparseEntryBytes + length;
     const closes = this.#epoch !== null && (batch.epoch !== this.#epoch || this.#at - this.#start + size > batchLimit);
     const start = closes ? this.#start + padded(this.#at - this.#start) : this.#start;
-    const from = closes ? start + batchHeaderBytes : this.#at;
+    const from = closes ? this.#recordsFrom(start) : this.#at;
     if (start + padded(from - start + size) > this.bytes.length) return false;
     if (closes) this.#close(sequence - 1);
     this.#epoch = batch.epoch;
@@ -110,20 +114,24 @@ export class SparseWriter {
   /** Closes the last batch, which stands for all up to `last`, and seals all; returns where the segment ends. */
   finish(last: number, segment: number): number {
     this.#close(last);
-    const { ringId, ringTime } = this.#place;
+    const { ringId, ringTime, seal } = this.#place;
     for (const { start, end, first, last: to, epoch } of this.#closed) {
       const length = end - start;
       const header = { length, count: to - first + 1, tallied: 0, first, epoch, ringTime, sparse: true };
-      sealBatch(this.bytes.subarray(start, end), header, { ringId, segment, offset: start });
+      seal(this.bytes.subarray(start, end), header, { ringId, segment, offset: start });
     }
     return this.#start;
+  }
+
+  #recordsFrom(start: number): number {
+    return start + batchHeaderBytes + this.#place.frontBytes;
   }
 
   #close(last: number): void {
     const epoch = this.#epoch ?? ('0'.repeat(24) as Epoch);
     this.#closed.push({ start: this.#start, end: this.#at, first: this.#covered, last, epoch });
     this.#start += padded(this.#at - this.#start);
-    this.#at = this.#start + batchHeaderBytes;
+    this.#at = this.#recordsFrom(this.#start);
     this.#covered = last + 1;
     this.#epoch = null;
   }

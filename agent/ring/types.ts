@@ -1,5 +1,6 @@
 import type { Duration, Epoch, PublicKey, Sequence } from '#kernel';
 import type { DroppedTopic } from './dropped-topics.ts';
+import type { RingKeys } from './keys.ts';
 
 /** urgent 0, normal 1, bulk 2: each its own order. */
 export type Lane = 0 | 1 | 2;
@@ -14,6 +15,10 @@ export interface RingOptions {
   readonly commitWindow: Duration;
   /** Bytes a day of powered time: commits gather longer when more is written. Missing: no limit. */
   readonly writeBytesPerDay?: number | null;
+  /** `auto`: batches are compressed where that saves pages. Missing: off. */
+  readonly compress?: 'auto' | 'off';
+  /** What batches and checkpoints are enciphered with, and older keys to read with. Missing: none. */
+  readonly keys?: RingKeys;
 }
 
 /** Where a record was born, when not here. Kept through every hop. */
@@ -219,6 +224,8 @@ export interface RingStatus {
 
 /** The disk ring buffer: appended to by all, read through cursors, freed when every cursor has passed. */
 export interface Ring {
+  /** What its files are read with. */
+  readonly keys: RingKeys;
   /** This ring's own random id (16 bytes, hex), made with it. */
   readonly id: string;
   readonly epoch: Epoch;

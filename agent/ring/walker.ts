@@ -1,9 +1,10 @@
 import { pageBytes } from '#kernel';
-import { type BatchHeader, batchIsWhole, peekBatch, recordsAt } from './batch.ts';
+import { type BatchHeader, batchIsWhole, peekBatch } from './batch.ts';
 import { padded } from './layout.ts';
 import type { Log } from './log.ts';
 import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
+import type { Unwrapped } from './wrapping.ts';
 
 const chunkBytes = 256 * 1024;
 /** More chunks than this of one read are left to the garbage collector. */
@@ -122,7 +123,9 @@ export class Walker {
       broken = this.#offset;
       this.#behind = Math.max(this.#behind, last);
       if (last <= after) continue;
-      this.#current = this.#batch(header, at);
+      const plain = this.#log.wrapping.unwrap(this.#chunk, at, header);
+      if (plain === null) return this.#lost(segment, this.#offset - padded(header.length), after + 1, last);
+      this.#current = batchOf(header, plain);
       return { kind: 'batch', batch: this.#current };
     }
     return this.#lost(segment, broken, after + 1, segment.last);
@@ -131,12 +134,6 @@ export class Walker {
   #lost(segment: Segment, offset: number, from: number, to: number): Lost {
     if (this.#log.isLive(segment)) this.#damage(segment, offset, from, to);
     return { kind: 'lost', from, to, segment };
-  }
-
-  #batch(header: BatchHeader, at: number): Batch {
-    const { first, count, epoch, length, sparse } = header;
-    const from = at + recordsAt(header);
-    return { bytes: this.#chunk, from, end: at + length, first, last: first + count - 1, epoch, sparse };
   }
 
   /** The whole batch at `offset`, with its bytes in the chunk; null when there is none. */
@@ -164,6 +161,14 @@ export class Walker {
 }
 
 const never = (): boolean => false;
+
+const batchOf = ({ first, count, epoch, sparse }: BatchHeader, plain: Unwrapped): Batch => ({
+  ...plain,
+  first,
+  last: first + count - 1,
+  epoch,
+  sparse,
+});
 
 /** Reads what can be read: pages that cannot are zeros, which no checksum passes. */
 async function readAll(log: Log, segment: Segment, offset: number, into: Buffer): Promise<void> {

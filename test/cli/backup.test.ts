@@ -1,4 +1,4 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { connectAsync } from 'mqtt';
@@ -25,7 +25,7 @@ async function publish(agent: RunningAgent, count: number): Promise<void> {
 
 test('a backup of a running gateway, restored in its stead, delivers what was pending, once', async (t) => {
   const { path } = directory;
-  const { gateway, hub } = await startPair(path);
+  const { gateway, hub } = await startPair(path, { HYPHA_RING_ENCRYPT: 'true' });
   await publish(gateway, 5);
   await stored(hub, 5);
   await hub.stop('SIGKILL');
@@ -45,7 +45,8 @@ test('a backup of a running gateway, restored in its stead, delivers what was pe
   const restored = await hypha(['restore', file, ...options]);
   t.is(restored.code, 0, restored.stderr);
   t.regex(restored.stdout, /Do not start the node that the backup was made of again/);
-  t.is(statSync(join(place.data, 'identity.key')).mode & 0o777, 0o600);
+  for (const key of ['identity.key', 'ring.key']) t.is(statSync(join(place.data, key)).mode & 0o777, 0o600);
+  t.false(readFileSync(join(place.data, 'ring/ring.log')).includes('plant/7'));
   const twice = await hypha(['restore', file, ...options]);
   t.is(twice.code, 1);
   t.regex(twice.stderr, /wanted an empty directory/);

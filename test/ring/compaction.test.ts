@@ -1,4 +1,5 @@
 import test from 'ava';
+import { AtRestKey } from '#crypto';
 import type { Cursor, GapRecord, MessageRecord, Ring, RingOptions } from '#ring';
 import { Bench, message, text } from './bench.ts';
 
@@ -30,10 +31,17 @@ const numbersOf = (read: readonly (MessageRecord | GapRecord)[]): number[] =>
   read.map((one) => (one.kind === 'gap' ? -one.count : Number.parseInt(text(one.body) ?? '', 10)));
 const everyFortieth = (count: number): number[] => Array.from({ length: Math.ceil(count / 40) }, (_, n) => n * 40);
 
-for (const full of ['refuse', 'drop-oldest'] as const) {
-  test(`a reader who stays away holds the space of its own records alone (${full})`, async (t) => {
+const encrypted: Partial<RingOptions> = { keys: { writing: new AtRestKey(Buffer.alloc(32, 'k')), reading: [] } };
+
+for (const [full, more] of [
+  ['refuse', {}],
+  ['drop-oldest', {}],
+  ['refuse', encrypted],
+] as const) {
+  const how = more === encrypted ? 'refuse, encrypted' : full;
+  test(`a reader who stays away holds the space of its own records alone (${how})`, async (t) => {
     const bench = new Bench(1);
-    let ring = await bench.open({ ...options, full });
+    let ring = await bench.open({ ...options, full, ...more });
     const alarms = rare(ring);
     const readings = ring.cursor({ name: 'readings', filters: ['reading'], except: null, from: 'now' });
     const count = 2_400;
@@ -43,11 +51,12 @@ for (const full of ['refuse', 'drop-oldest'] as const) {
     t.like(alarms.account, { matched: count / 40, settled: 0, pending: count / 40 });
     t.deepEqual(numbersOf(await bench.until(alarms.read(1_000, 1e9))), everyFortieth(count));
     bench.kill();
-    ring = await bench.open({ ...options, full });
+    ring = await bench.open({ ...options, full, ...more });
     const again = rare(ring);
     await bench.pass(1_000);
     t.deepEqual(numbersOf(await bench.until(again.read(1_000, 1e9))), everyFortieth(count));
     t.is(ring.status.damagedBatches, 0);
+    if (more === encrypted) t.false(Buffer.from(bench.disk.peek('ring/ring.log') ?? []).includes('xxxx'));
   });
 }
 

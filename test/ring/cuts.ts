@@ -1,3 +1,4 @@
+import type { RingOptions } from '#ring';
 import type { SimulatedDisk } from '#sim';
 import { Bench, Chance } from './bench.ts';
 import { broken, cutRing, type SlowReader, Workload } from './workload.ts';
@@ -14,10 +15,11 @@ export async function cuts(
   steps: number,
   slowDoes: SlowReader,
   ignoreSync = false,
+  more: Partial<RingOptions> = {},
 ): Promise<{ workload: Workload; cuts: Cut[]; kinds: Map<string, number> }> {
   const bench = new Bench(seed);
   bench.disk.faults.ignoreSync = ignoreSync;
-  const ring = await bench.open(cutRing);
+  const ring = await bench.open({ ...cutRing, ...more });
   const workload = new Workload(bench, ring, seed, slowDoes);
   const chance = new Chance(seed + 1);
   const found: Cut[] = [];
@@ -32,8 +34,13 @@ export async function cuts(
   return { workload, cuts: found, kinds };
 }
 
-export async function verify(cut: Cut, workload: Workload, seed: number): Promise<string[]> {
+export async function verify(
+  cut: Cut,
+  workload: Workload,
+  seed: number,
+  more: Partial<RingOptions> = {},
+): Promise<string[]> {
   const bench = new Bench(seed, (world) => cut.disk.moved(world));
-  const ring = await bench.open(cutRing);
+  const ring = await bench.open({ ...cutRing, ...more });
   return broken(bench, ring, workload, cut.durable);
 }

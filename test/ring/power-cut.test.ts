@@ -15,7 +15,7 @@ for (const slowDoes of ['keeps-up', 'lags', 'wants-little'] as const) {
     const { workload, cuts: all, kinds } = await cuts(seed, steps, slowDoes);
     const { droppedRecords: dropped, compactedSegments } = workload.ring.status;
     t.is(dropped > 0, slowDoes === 'lags', `${dropped} dropped`);
-    t.is(compactedSegments > 0, slowDoes === 'wants-little', `${compactedSegments} compacted`);
+    if (slowDoes !== 'lags') t.is(compactedSegments > 0, slowDoes === 'wants-little', `${compactedSegments} compacted`);
     for (const kind of ['write', 'sync', 'sync-directory', 'rename']) t.true((kinds.get(kind) ?? 0) > 0, kind);
     t.log(`seed ${seed}: ${all.length} cuts, ${workload.durable} records durable, ${JSON.stringify([...kinds])}`);
     for (const cut of all) {

@@ -12,7 +12,7 @@ export const backupOfRunning = (disk: Disk, data: string, ring: Ring): AsyncGene
   archiveOf(entriesOfRunning(disk, data, ring));
 
 async function* entriesOfRunning(disk: Disk, data: string, ring: Ring): AsyncGenerator<Entry> {
-  for await (const part of imageOf(disk, `${data}/ring`, () => ring.checkpoint())) {
+  for await (const part of imageOf(disk, `${data}/ring`, ring.keys, () => ring.checkpoint())) {
     if (part.kind === 'again') yield { kind: 'again', path: 'ring' };
     else yield { kind: 'bytes', path: `ring/${part.name}`, offset: part.offset, bytes: part.bytes };
   }

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import * as overlayValue from './overlay-values.ts';
+import { encryption } from './ring-values.ts';
 import * as value from './values.ts';
 
 const { optional, preset, required, worded } = value;
@@ -112,6 +113,16 @@ const ring = section('The disk ring buffer.', {
   urgent: value.later('a budget for each lane'),
   normal: value.later('a budget for each lane'),
   bulk: value.later('a budget for each lane'),
+  compress: preset(
+    '"auto": what is committed together is compressed where that saves pages of the disk.',
+    value.choice(['auto', 'off']),
+    'off',
+  ),
+  encrypt: preset(
+    'Encrypts what is stored from now on. true: under ring.key beside the identity, which protects a ring that is copied or thrown away without it, and not a stolen card. { key_file = "…" }: under a key of 32 bytes that lies elsewhere: a USB stick, a systemd credential (/run/credentials/hypha.service/…), what a TPM unseals into /run. { key_file = "…", old_key_files = ["…"] }: a new key, the old ones to read what still waits. Plain: sizes, times, sequence numbers, what was written before, the inbox and files.',
+    encryption(),
+    false,
+  ),
 });
 
 const files = section(

@@ -70,6 +70,8 @@ async function* entries(places: Places, withIdentity: boolean): AsyncGenerator<B
   if (withIdentity) {
     const key = await keyFiles.read(join(places.data, 'identity.key'));
     if (key !== null) yield whole('identity.key', key);
+    const ringKey = await keyFiles.read(join(places.data, 'ring.key'));
+    if (ringKey !== null) yield whole('ring.key', ringKey);
   }
   for (const [path, bytes] of await configurationOf(places)) yield whole(path, bytes);
   yield* state(places);

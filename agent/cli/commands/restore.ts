@@ -31,7 +31,7 @@ export async function restore(file: string, options: CommonOptions): Promise<voi
       bytes = so;
       progress.at(so);
     });
-    if (about.identity) await chmod(join(places.data, 'identity.key'), 0o600);
+    if (about.identity) for (const name of ['identity.key', 'ring.key']) await ownersOnly(join(places.data, name));
   } finally {
     progress.end();
     await lock.release();
@@ -44,6 +44,13 @@ export async function restore(file: string, options: CommonOptions): Promise<voi
     print('without its identity: put its identity.key there, or it gets a new key, which its contacts must be told');
   print(written ? `configuration  ${places.config}` : `configuration  ${places.config} (kept as it was)`);
   print('Start it with: hypha run. Do not start the node that the backup was made of again.');
+}
+
+/** No error when there is no such file: not every ring is encrypted, and its key may lie elsewhere. */
+async function ownersOnly(path: string): Promise<void> {
+  await chmod(path, 0o600).catch((error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+  });
 }
 
 async function makeData(data: string): Promise<void> {

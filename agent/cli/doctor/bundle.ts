@@ -10,6 +10,7 @@ import { CommandError, exitCodes } from '../exit.ts';
 import type { Places } from '../paths.ts';
 import { version } from '../version.ts';
 import type { Finding } from './finding.ts';
+import { ringKeyFiles } from './here.ts';
 import { redacted, secretsIn } from './redact.ts';
 import { tar } from './tar.ts';
 
@@ -70,6 +71,7 @@ async function refuseSecrets(texts: readonly string[], places: Places, settings:
   const files = [
     join(places.data, 'identity.key'),
     join(places.data, 'api.token'),
+    ...ringKeyFiles(places.data, settings),
     ...(network === undefined ? [] : [network]),
   ];
   const keys = await Promise.all(files.map((path) => readFile(path).catch(() => null)));

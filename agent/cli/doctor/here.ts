@@ -15,7 +15,8 @@ const leastFreeBytes = 16 * 1024 * 1024;
 
 export async function keyFindings({ data }: Places, settings: Configuration | null): Promise<Finding[]> {
   const network = settings?.overlay.network?.key_file;
-  const files = [join(data, 'identity.key'), join(data, 'api.token'), ...(network === undefined ? [] : [network])];
+  const own = [join(data, 'identity.key'), join(data, 'api.token'), ...ringKeyFiles(data, settings)];
+  const files = [...own, ...(network === undefined ? [] : [network])];
   const found = await Promise.all(files.map(modeOf));
   const loose = files.flatMap((file, index) => {
     const mode = found[index] ?? null;
@@ -26,6 +27,13 @@ export async function keyFindings({ data }: Places, settings: Configuration | nu
   if (loose.length > 0) return loose;
   const kept = found.filter((mode) => mode !== null).length;
   return [fine('keys', kept === 0 ? 'none yet; the first start makes them' : 'readable by their owner alone')];
+}
+
+/** Keys that the ring is, or was, encrypted under. */
+export function ringKeyFiles(data: string, settings: Configuration | null): string[] {
+  const encrypt = settings?.ring.encrypt;
+  const named = typeof encrypt === 'object' ? [encrypt.key_file ?? [], encrypt.old_key_files].flat() : [];
+  return [join(data, 'ring.key'), ...named];
 }
 
 async function modeOf(path: string): Promise<number | null> {
