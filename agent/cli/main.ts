@@ -147,6 +147,13 @@ function lookCommands(program: Command): void {
   )
     .option('--card <size/class>', 'the card whose wear is estimated: consumer, endurance, industrial', '32GB/consumer')
     .action(async (options) => (await import('./commands/look.ts')).ring(options));
+  for (const name of ['export', 'import']) {
+    ring
+      .command(name, { hidden: true })
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => refuse(`ring ${name}: found a command that is not in this version, wanted another (hypha backup)`));
+  }
   command(
     ring,
     'audit',

@@ -2,8 +2,9 @@
 import { closeSync, fdatasync, fdatasyncSync, openSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
+import { AtRestKey } from '#crypto';
 import type { Duration } from '#kernel';
-import { type NewMessage, openRing, type Ring } from '#ring';
+import { type NewMessage, openRing, type Ring, type RingOptions } from '#ring';
 import { benchEnv } from './env.ts';
 
 const MiB = 1024 * 1024;
@@ -11,23 +12,35 @@ const [directory = '', size = '200', rounds = '5'] = process.argv.slice(2);
 const bytes = Number(size);
 const count = Math.floor((96 * MiB) / bytes);
 
-async function fill(ring: Ring): Promise<void> {
-  const entry: NewMessage = {
+/** A reading as JSON of the wanted length: the figures vary, the rest does not, as from a sensor. */
+function reading(): Buffer {
+  const figures = Array.from({ length: Math.ceil(bytes / 8) }, () => Math.random().toFixed(3));
+  const text = JSON.stringify({ sensor: 's7', status: 'ok', site: 'plant-7/line-3', values: figures });
+  return Buffer.from(text.padEnd(bytes, ' ').slice(0, bytes));
+}
+
+const entryOf = (body: Buffer): NewMessage[] => [
+  {
     kind: 'message',
     topic: 'plant/7/temperature',
     lane: 1,
     qos: 1,
     retain: false,
     latest: 'none',
-    body: Buffer.alloc(bytes, 65),
+    body,
     provenance: null,
     age: 0 as Duration,
-  };
-  const entries = [entry];
+  },
+];
+const same = [entryOf(Buffer.alloc(bytes, 65))];
+/** More than a compressor looks back; what they cost to read from memory, `ring, readings` has too. */
+const readings = Array.from({ length: 8192 }, () => entryOf(reading()));
+
+async function fill(ring: Ring, kinds: readonly NewMessage[][]): Promise<void> {
   let left = count;
   await new Promise<void>((resolve) => {
     const more = (): void => {
-      while (left > 0 && ring.append(entries).ok) left--;
+      while (left > 0 && ring.append(kinds[left % kinds.length] ?? []).ok) left--;
       if (left > 0) return;
       stop();
       resolve();
@@ -72,17 +85,33 @@ async function cpuOf(work: () => void | Promise<void>): Promise<number> {
   return (user + system) / count;
 }
 
-const ring = await openRing(benchEnv(), {
-  directory: join(directory, `cpu-${bytes}`),
-  sizeBytes: 128 * MiB,
-  full: 'drop-oldest',
-  commitWindow: 0 as Duration,
-});
+const open = (name: string, more: Partial<RingOptions> = {}): Promise<Ring> =>
+  openRing(benchEnv(), {
+    directory: join(directory, `${name}-${bytes}`),
+    sizeBytes: 128 * MiB,
+    full: 'drop-oldest',
+    commitWindow: 0 as Duration,
+    ...more,
+  });
+const keys = { writing: new AtRestKey(Buffer.alloc(32, 1)), reading: [] };
+const ring = await open('cpu');
+const encrypted = await open('cpu-encrypted', { keys });
+const compressed = await open('cpu-compressed', { compress: 'auto' });
 const fd = openSync(join(directory, `cpu-floor-${bytes}`), 'w+');
-const found = { ring: [] as number[], 'on the spot': [] as number[], 'in the pool': [] as number[] };
+const found = {
+  ring: [] as number[],
+  'ring, readings': [] as number[],
+  encrypted: [] as number[],
+  compressed: [] as number[],
+  'on the spot': [] as number[],
+  'in the pool': [] as number[],
+};
 for (let round = -1; round < Number(rounds); round++) {
   const once = {
-    ring: await cpuOf(() => fill(ring)),
+    ring: await cpuOf(() => fill(ring, same)),
+    'ring, readings': await cpuOf(() => fill(ring, readings)),
+    encrypted: await cpuOf(() => fill(encrypted, readings)),
+    compressed: await cpuOf(() => fill(compressed, readings)),
     'in the pool': await cpuOf(() => floor(fd, inThePool)),
     'on the spot': await cpuOf(() => floor(fd, onTheSpot)),
   };
@@ -94,5 +123,9 @@ const said = Object.entries(found).map(([name, values]) => {
   return `${name} ${sorted[sorted.length >> 1]?.toFixed(2)} (best ${sorted[0]?.toFixed(2)})`;
 });
 console.log(`${bytes} B, CPU µs a record, the ring against copy, crc32, write and sync alone: ${said.join(', ')}`);
+const { bytesWritten, payloadBytes } = compressed.status;
+console.log(
+  `${bytes} B: ${(bytesWritten / payloadBytes).toFixed(3)} bytes written per byte of topic and body, compressed`,
+);
 closeSync(fd);
-await ring.close();
+for (const each of [ring, encrypted, compressed]) await each.close();
