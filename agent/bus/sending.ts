@@ -1,6 +1,8 @@
 import type { MessageId, MessageState, OutgoingMessage, Overlay } from '#overlay';
 
-export type Frame = Pick<OutgoingMessage, 'to' | 'topic' | 'payload' | 'priority'> & { readonly deadlineMs: number };
+export type Frame = Pick<OutgoingMessage, 'to' | 'topic' | 'payload' | 'priority' | 'isPatient'> & {
+  readonly deadlineMs: number;
+};
 
 /**
  * Gives a frame to the overlay, and tells once how it ended. The answer: what to abort it by; that it has ended already;
@@ -18,7 +20,7 @@ export function sendFrame(
     ended(state === 'aborted' ? 'aborted' : 'received');
   };
   const payload = padded(frame.payload, overlay);
-  const sent = overlay.send({ ...frame, payload, replyTo: null, isPatient: true, changed });
+  const sent = overlay.send({ isPatient: true, ...frame, payload, replyTo: null, changed });
   if (sent === null) return 'refused';
   return over ? 'ended' : sent;
 }

@@ -22,7 +22,8 @@ export class FilesAgents {
     return this.#places;
   }
 
-  static async start(directory: string): Promise<FilesAgents> {
+  /** `relayed` false: the gateway dials the hub itself. */
+  static async start(directory: string, relayed = true): Promise<FilesAgents> {
     const [gatewayKey, hubKey] = [await keyOf(directory, 'gateway'), await keyOf(directory, 'hub')];
     const [hubPort, relayPort] = [await unusedPort(), await unusedPort()];
     const relay = new LinkRelay(relayPort);
@@ -41,7 +42,7 @@ max_file = "1GB"
     const gateway = placeAgent(
       directory,
       'gateway',
-      `overlay = { listen = [], peers = ["tcp://127.0.0.1:${relayPort}"] }
+      `overlay = { listen = [], peers = ["tcp://127.0.0.1:${relayed ? relayPort : hubPort}"] }
 contacts = { hub = "${hubKey}" }
 `,
     );

@@ -5,7 +5,8 @@ import type { Overlay } from '#overlay';
 import type { Ring } from '#ring';
 import { Book, type OutRecord } from './book.ts';
 import { answerLayout, leafBytes, leafLimit, type OpenedFilesFrame } from './frame.ts';
-import { callOff, hashesOf, Outgoing, type OutHouse, outgoingDirectory } from './outgoing.ts';
+import { Frames } from './frames.ts';
+import { callOff, hashesOf, Outgoing, type OutHouse, outgoingDirectory, pieceLimitBytes } from './outgoing.ts';
 import { Pace } from './pace.ts';
 import type { FilesCounters, FilesEvent, NewTransfer, Transfer } from './types.ts';
 
@@ -13,6 +14,8 @@ import type { FilesCounters, FilesEvent, NewTransfer, Transfer } from './types.t
 const recordLimit = 256;
 /** Pieces in memory, to all contacts together: 4 MiB. */
 const underWayLimit = 64;
+/** Frames kept for the next pieces: 2 MiB. */
+const keptFrames = 32;
 /** When the overlay has no room, or gives up. */
 const holdFor = milliseconds(250);
 
@@ -54,6 +57,7 @@ export class Leaving {
     this.#house = {
       ...ports,
       directory,
+      frames: new Frames(pieceLimitBytes, keptFrames),
       nonce: () => this.#random(8),
       pace: (to) => this.#way(to).pace,
       pump: () => this.#pump(),

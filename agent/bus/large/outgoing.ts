@@ -16,6 +16,7 @@ import {
   offerLayout,
   pieceLayout,
 } from './frame.ts';
+import type { Frames } from './frames.ts';
 import type { Pace } from './pace.ts';
 import { Progress } from './progress.ts';
 import { type Outcome, Sending, type SendingEffect, type SendingEvent } from './sending.ts';
@@ -31,6 +32,7 @@ export interface OutHouse {
   readonly nonce: () => string;
   readonly counters: FilesCounters;
   readonly pace: (to: PublicKey) => Pace;
+  readonly frames: Frames;
   /** Something may be ready to go there. */
   readonly pump: (to: PublicKey) => void;
   /** The overlay takes nothing for the moment. */
@@ -44,6 +46,8 @@ const controlDeadlineMs = 30_000;
 /** A piece may stand behind much else on a thin link. */
 const pieceDeadlineMs = 300_000;
 const pieceHeadBytes = filesHeadBytes + 6;
+/** With the longest proof that there is. */
+export const pieceLimitBytes = pieceHeadBytes + 24 * hashBytes + leafBytes;
 
 /** One file on its way out: carries out what its machine wants, and keeps its record. */
 export class Outgoing {
@@ -202,6 +206,7 @@ export class Outgoing {
   async #piece(index: number, nonce: string): Promise<void> {
     const pace = this.#house.pace(this.record.to);
     const { clock } = this.#house.env;
+    // Its end tells the pace: nothing may hold the acknowledgement back.
     try {
       const payload = await this.#frame(index, nonce);
       const sentAt = clock.now();
@@ -210,10 +215,13 @@ export class Outgoing {
         topic: this.#house.topic,
         payload,
         priority: bulk,
+        isPatient: false,
         deadlineMs: pieceDeadlineMs,
       };
       const ended = (became: 'received' | 'aborted'): void => {
         const received = became === 'received';
+        // One that was given up may still be looked at.
+        if (received) this.#house.frames.give(payload);
         pace.ended(received ? sentAt : null, clock.now());
         if (!received) this.#house.hold(this.record.to);
         this.#pieceEnded(index, received);
@@ -236,7 +244,7 @@ export class Outgoing {
   async #frame(index: number, nonce: string): Promise<Uint8Array> {
     const proofBytes = proofCount(this.#shape, index) * hashBytes;
     const length = leafLength(this.#shape, index);
-    const frame = Buffer.allocUnsafe(pieceHeadBytes + proofBytes + length);
+    const frame = this.#house.frames.take().subarray(0, pieceHeadBytes + proofBytes + length);
     this.#reading++;
     try {
       this.#source ??= this.#open(Buffer.from(this.record.root ?? '', 'hex'));
