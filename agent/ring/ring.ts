@@ -1,46 +1,23 @@
 import type { Clock, Env, Epoch, PublicKey, Sequence } from '#kernel';
 import { AgentError } from '#kernel';
 import { Appender } from './appender.ts';
-import type { Checkpointer } from './checkpointer.ts';
 import { Committer } from './committer.ts';
 import { CursorTable } from './cursor-table.ts';
-import type { DamageAccount } from './damage.ts';
 import type { RingKeys } from './keys.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
-import type { Origins } from './origins.ts';
-import { Interests, type Position } from './position.ts';
+import { Interests } from './position.ts';
+import type { RecoveredRing } from './recovered.ts';
 import type { LastBatch } from './recovery.ts';
-import type { Seen } from './seen.ts';
 import { encodeSegmentHeader, type Segment } from './segment.ts';
 import { Space } from './space.ts';
 import type { Stage } from './stage.ts';
-import { retainedRecord, type State } from './state.ts';
+import { retainedRecord } from './state.ts';
 import { statusOf } from './status.ts';
-import type { Tally } from './tally.ts';
 import { Tidier } from './tidier.ts';
 import type { Appended, Cursor, CursorOptions, Entry, MessageRecord, Ring, RingOptions, RingStatus } from './types.ts';
 import { Upkeep } from './upkeep.ts';
 import { Writes } from './writes.ts';
-
-/** What recovery hands over. */
-export interface RecoveredRing {
-  readonly log: Log;
-  readonly state: State;
-  readonly origins: Origins;
-  readonly seen: Seen;
-  readonly tally: Tally;
-  readonly positions: Map<number, Position>;
-  /** As the meter of writes was saved. */
-  readonly writes: Uint8Array | null;
-  readonly checkpointer: Checkpointer;
-  readonly damage: DamageAccount;
-  readonly epoch: Epoch;
-  readonly boot: number;
-  readonly last: number;
-  readonly nextCursorId: number;
-  readonly ringTimeBase: number;
-}
 
 /** The ring, put together: what is appended goes to the committer, what has become durable to cursors and listeners. */
 export class DiskRing implements Ring {

@@ -1,7 +1,7 @@
 import type { Duration, Sequence } from '#kernel';
 import type { Committer } from './committer.ts';
 import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
-import type { RecoveredRing } from './ring.ts';
+import type { RecoveredRing } from './recovered.ts';
 import type { Space } from './space.ts';
 import type { Tidier } from './tidier.ts';
 import type { RingStatus } from './types.ts';
