@@ -55,6 +55,21 @@ test('a receiver that was killed half-way goes on where it was', async (t) => {
   t.true(pair.b.allPieces <= 200 + 40, `${pair.b.allPieces} pieces for 200 leaves`);
 });
 
+test('what the disk has lost or changed since the restart before is not taken for the file', async (t) => {
+  const pair = await started(seed);
+  const bytes = pair.chance.bytes(200 * leafBytes);
+  const id = await pair.send(bytes);
+  t.true(await pair.until(() => pair.b.allPieces > 100, 60_000));
+  pair.b.die('killed');
+  const [part = ''] = (await pair.do(pair.b.disk.list('/data/incoming'))).filter((name) => name.endsWith('.part'));
+  const file = await pair.do(pair.b.disk.open(`/data/incoming/${part}`, 'open'));
+  await pair.do(file.write(Uint8Array.of((bytes[30 * leafBytes] ?? 0) ^ 1), 30 * leafBytes));
+  await pair.do(file.close());
+  await pair.do(pair.b.boot());
+  t.true(await isOver(pair, id));
+  t.true(same(await pair.do(pair.b.content('/data/files/peer/file.bin')), bytes));
+});
+
 test('a sender that was killed half-way goes on where it was', async (t) => {
   const pair = await started(seed);
   const id = await pair.send(pair.chance.bytes(200 * leafBytes));
