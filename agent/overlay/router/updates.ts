@@ -141,7 +141,8 @@ function learnRoute(state: RouterState, entry: Entry, route: Route, now: Instant
   const last = routeFrom(entry, route.peer);
   if (last === undefined) entry.routes.push(route);
   else entry.routes[entry.routes.indexOf(last)] = route;
-  state.agenda.hasten(entry, instant(route.expires - state.options.refreshBefore));
+  // A route shorter-lived than the refresh ahead of its end is due now, not before the clock began.
+  state.agenda.hasten(entry, instant(Math.max(now, route.expires - state.options.refreshBefore)));
   reselect(state, entry, now);
   answerSearches(state, entry, now);
 }
