@@ -102,5 +102,12 @@ export const pathMutations: readonly PathMutation[] = [
     from: 'if (this.#shared.halfOpen.remove(from.key, id)) this',
     to: 'if (id.length < 0) this',
   },
+  {
+    name: 'no-wake',
+    file: 'machine.ts',
+    from: 'for (const far of this.#sending.waiting) this.#dirty.add(far);',
+    to: '',
+  },
+  { name: 'no-room-asked', file: 'sending.ts', from: ' && !this.#sink.hasRoom(far.subnet)', to: ' && false' },
   { name: 'no-hand-over', file: 'machine.ts', from: '      this.#sink.handOver(letter);\n', to: '' },
 ];

@@ -67,6 +67,8 @@ export class Station {
   onReceived: (message: ReceivedMessage) => void = () => undefined;
   /** Sees every packet before the weather; false: it is lost. */
   passes: (kind: Kind, body: Buffer) => boolean = () => true;
+  /** False: its link has so much to write that nothing more should come from here. */
+  hasRoom = true;
   /** False: it is a program that knows messages alone. */
   speaksPath = true;
   packets = 0;
@@ -153,6 +155,13 @@ export class Station {
     this.settle();
   }
 
+  /** Its link has written what it had. */
+  drained(): void {
+    this.hasRoom = true;
+    this.exchange.drained(this.now);
+    this.settle();
+  }
+
   routeFound(): void {
     if (this.far !== null) this.exchange.routeFound(subnetOf(this.far.address), this.now);
     this.settle();
@@ -180,7 +189,7 @@ export class Station {
       transmitPath: (_to: Address, head: Uint8Array, tail: Uint8Array | null) =>
         this.#transmit('path', Buffer.concat(tail === null ? [head] : [head, tail])),
       keyOf: () => this.far?.key,
-      hasRoom: () => true,
+      hasRoom: () => this.hasRoom,
       hasRoute: () => !(this.#weather.isCut && this.#weather.isCutKnown),
       waitedInVain: () => undefined,
       gathering: () => {

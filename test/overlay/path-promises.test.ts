@@ -1,5 +1,6 @@
 import test from 'ava';
 import { World } from '#sim';
+import { Window } from '../../agent/overlay/path/window.ts';
 import { calm, pairOf, type Sent } from './path-pair.ts';
 
 /** What only a plot shows; each of these has a mutation (path-mutations.ts) that nothing else catches. */
@@ -120,4 +121,19 @@ test('long messages both ways survive that their session has used up its numbers
   ] as const) {
     t.deepEqual(to.got.map(({ digest }) => digest).sort(), from.sent.map(({ digest }) => digest).sort());
   }
+});
+
+test('a sender whose link has no room keeps little under way, and goes on in the moment in which the link has drained', async (t) => {
+  const packet = 1500;
+  const { world, left } = await acquainted(38, { delayMs: 50, longestBytes: packet });
+  const sent = left.send(world.chance.bytes(30_000_000));
+  t.true(await world.run(world.now + minute, () => left.exchange.pathBytesUnderWay > 4 * Window.unaskedBytes));
+  left.hasRoom = false;
+  await world.run(world.now + second);
+  const underWay = left.exchange.pathBytesUnderWay;
+  t.true(underWay > 0 && underWay <= Window.unaskedBytes + packet, `${underWay} bytes`);
+  const before = left.packets;
+  left.drained();
+  t.true(left.packets > before, 'not when the next acknowledgement comes');
+  t.true(await world.run(world.now + minute, isReceived(sent)));
 });

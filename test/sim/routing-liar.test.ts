@@ -1,9 +1,9 @@
 import test from 'ava';
 import { prepareBlake3 } from '#crypto';
 import { Asker } from './routing/asker.ts';
-import { walk } from './routing/checker.ts';
 import { Fleet } from './routing/fleet.ts';
 import { costsTo, Liar } from './routing/liar.ts';
+import { walk } from './routing/loops.ts';
 import type { RoutingNode } from './routing/node.ts';
 import { shapes } from './routing/topology.ts';
 

@@ -1,4 +1,5 @@
 import type { Instant, Subnet } from '#kernel';
+import { Loops } from './loops.ts';
 import type { RoutingNode, Watcher } from './node.ts';
 
 interface Packet {
@@ -13,7 +14,6 @@ interface Packet {
 /** After a restart a node has another router id, and for so long routes to either may be mixed. */
 const mixedForMs = 30_000;
 const faultsKept = 20;
-const nodesAtMost = 1000;
 
 /**
  * Watches every change of a route and every step of every packet.
@@ -28,6 +28,9 @@ export class Checker implements Watcher {
   readonly #restartedAt = new Map<RoutingNode, number>();
   readonly packets: Packet[] = [];
   readonly faults: string[] = [];
+  readonly loops = new Loops();
+  /** Destinations to which loops are written down and are no fault. */
+  readonly borne = new Set<RoutingNode>();
   /** Loops while old and new router ids of a restarted node were about. */
   mixedLoops = 0;
   changes = 0;
@@ -51,10 +54,10 @@ export class Checker implements Watcher {
     this.changes++;
     this.lastChangeAt = this.#now();
     this.#changes.set(to, (this.#changes.get(to) ?? 0) + 1);
-    if (!isLoop(node, to)) return;
-    const path = walk(node, to);
+    const loop = this.loops.changed(node, to, this.#now());
+    if (loop === null || this.borne.has(to)) return;
     if (this.#isMixed(to)) this.mixedLoops++;
-    else this.#fault(`a loop to ${to.index}: ${path.map(({ index }) => index).join(' ')}`);
+    else this.#fault(`a loop to ${to.index}: ${loop.nodes.map(({ index }) => index).join(' ')}`);
   }
 
   send(from: RoutingNode, to: RoutingNode): void {
@@ -69,7 +72,7 @@ export class Checker implements Watcher {
     if (packet === undefined) return this.#fault(`packet ${number} was never sent`);
     const changes = this.#changes.get(packet.to) ?? 0;
     const before = packet.path.find((at) => at.node === node);
-    if (before !== undefined && before.changes === changes && !this.#isMixed(packet.to))
+    if (before !== undefined && before.changes === changes && !this.#isMixed(packet.to) && !this.borne.has(packet.to))
       this.#fault(`packet ${number} to ${packet.to.index} is at ${node.index} again, no route having changed`);
     packet.path.push({ node, changes });
     if (node !== packet.to) return;
@@ -90,28 +93,4 @@ export class Checker implements Watcher {
   #fault(what: string): void {
     if (this.faults.length < faultsKept) this.faults.push(`${(this.#now() / 1000).toFixed(3)} s: ${what}`);
   }
-}
-
-/** Whether the selected routes from here lead round in a circle: who is not there after so many hops never will be. */
-function isLoop(from: RoutingNode, to: RoutingNode): boolean {
-  let at: RoutingNode | null = from;
-  for (let hops = 0; hops < nodesAtMost; hops++) {
-    if (at === null || at === to) return false;
-    at = at.nextNode(to.subnet);
-  }
-  return true;
-}
-
-/** Along the selected routes: ends with the destination, before a hole, or with the first node that comes again. */
-export function walk(from: RoutingNode, to: RoutingNode): RoutingNode[] {
-  const path = [from];
-  for (let at = from; at !== to; ) {
-    const next = at.nextNode(to.subnet);
-    if (next === null) return path;
-    const isAgain = path.includes(next);
-    path.push(next);
-    if (isAgain) return path;
-    at = next;
-  }
-  return path;
 }
