@@ -119,6 +119,13 @@ export class Stock {
     if (status !== 204) throw new Error(`reply: status ${status}, wanted 204`);
   }
 
+  /** The first message of that topic, which stays; null: there is none. */
+  async look(topic: string): Promise<StockMessage | null> {
+    const filter = encodeURIComponent(Buffer.from(topic).toString('base64'));
+    const { status, json } = await this.#ask('GET', `messages?peek=true&topic=${filter}`);
+    return status === 200 ? (json as StockMessage) : null;
+  }
+
   /** Null: none came in time. */
   async pop(waitSeconds: number, topic?: string): Promise<StockMessage | null> {
     const filter = topic === undefined ? '' : `&topic=${encodeURIComponent(Buffer.from(topic).toString('base64'))}`;
