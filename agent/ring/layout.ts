@@ -67,6 +67,10 @@ export function geometryOf(sizeBytes: number, segmentBytes: number | null): Geom
   };
 }
 
+/** As a ring of some size may have it. */
+export const isSegmentSize = (bytes: number): boolean =>
+  bytes >= smallestSegment && bytes <= largestSegment && bytes % pageBytes === 0;
+
 export const padded = (bytes: number): number => Math.ceil(bytes / pageBytes) * pageBytes;
 
 /** 48 bits, little-endian, as sequences and times are stored. */

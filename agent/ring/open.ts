@@ -117,9 +117,15 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     nextCursorId: replayer.nextCursorId,
     ringTimeBase: Math.max(checkpoint?.ringTime ?? firstRingTime, replayed.ringTime),
   });
-  const headers = headless.map((segment) => ({ segment, keyId: keyIdIn(slots[segment.slot]) }));
+  const headers = toWriteAgain(headless, replayed).map((segment) => ({ segment, keyId: keyIdIn(slots[segment.slot]) }));
   await ring.begin(replayed.lastBatch, headers);
   return ring;
+}
+
+/** A segment's header is synced with its first batch, so whether it is on the disk is as uncertain as that. */
+function toWriteAgain(headless: readonly Segment[], { lastBatch }: Replayed): readonly Segment[] {
+  if (lastBatch === null || lastBatch.offset !== pageBytes || headless.includes(lastBatch.segment)) return headless;
+  return [...headless, lastBatch.segment];
 }
 
 function tellTorn(journal: Env['log'], { segment, offset, first, count }: TornBatch): void {

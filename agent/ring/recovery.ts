@@ -2,6 +2,7 @@ import type { Disk, DiskFile, Log as Journal } from '#kernel';
 import { pageBytes } from '#kernel';
 import { type BatchHeader, batchIsWhole, peekBatch, segmentClaimed } from './batch.ts';
 import { type Checkpoint, listCheckpoints, nameOf, readCheckpoint } from './checkpoint.ts';
+import { isPlausible } from './checkpoint-check.ts';
 import { bootOf } from './epoch.ts';
 import { keyWith, missingKey, type RingKeys } from './keys.ts';
 import { batchHeaderBytes, type Geometry, padded } from './layout.ts';
@@ -34,7 +35,7 @@ export async function findCheckpoints(
   let damaged = 0;
   for (const generation of generations) {
     const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation, keys) : null;
-    if (found !== null) {
+    if (found !== null && isPlausible(found)) {
       kept.push({ generation, position: found.position });
       if (newest === null) newest = found;
       else older = found;

@@ -69,19 +69,19 @@ export class DiskRing implements Ring {
 
   /**
    * Makes this boot's epoch durable, in an empty batch. The last batch found is written again before: its process may
-   * have died before its sync, or its sync may have failed. So are damaged headers. Resolves when that is done, or
+   * have died before its sync, or its sync may have failed. So are the headers named. Resolves when that is done, or
    * refused by the disk.
    */
   async begin(
     lastBatch: LastBatch | null,
-    headless: readonly { readonly segment: Segment; readonly keyId: string | null }[],
+    headers: readonly { readonly segment: Segment; readonly keyId: string | null }[],
   ): Promise<void> {
     this.#log.shrink();
     this.#log.zeroAhead();
     if (lastBatch !== null) this.#durable = lastBatch.before;
     const tried = this.#listeners.whenTried();
     void this.#committer.prepare(async () => {
-      for (const { segment, keyId } of headless) await this.#log.rewrite(segment, 0, this.#headerOf(segment, keyId));
+      for (const { segment, keyId } of headers) await this.#log.rewrite(segment, 0, this.#headerOf(segment, keyId));
       if (lastBatch !== null) await this.#log.rewrite(lastBatch.segment, lastBatch.offset, lastBatch.bytes);
       this.#durable = this.#parts.last;
       // Cursors could not be read until now.

@@ -66,8 +66,10 @@ export class Walker {
         continue;
       }
       if (segment.lost !== null) return { kind: 'lost', from: from + 1, to: segment.last, segment };
+      const { changes } = this.#log;
       const step = await this.#inSegment(segment, from);
-      if (this.#log.isLive(segment)) return step;
+      // Asked anew only when segments have changed meanwhile: each turn has a reason, so this ends.
+      if (this.#log.isLive(segment) || this.#log.changes === changes) return step;
       this.release();
     }
     return null;

@@ -79,6 +79,40 @@ test('single failed syncs at any moment lose nothing, whatever pages they lost',
   }
 });
 
+test('what was begun under a failed sync, found after a kill and built on survives a power cut, its header too', async (t) => {
+  for (let seed = 0; seed < 6; seed++) {
+    const bench = new Bench(seed);
+    const define = { name: 'c', filters: ['#'], except: null, from: 'now' } as const;
+    let ring = await bench.open();
+    ring.cursor(define);
+    const acknowledged: string[] = [];
+    const found = new Set<string>();
+    const store = async (body: string): Promise<void> => {
+      await bench.until(ring.whenDurable(await appendOne(bench, ring, body.padEnd(10_000))));
+      acknowledged.push(body);
+    };
+    for (let round = 0; round < 30; round++) {
+      for (let n = bench.world.chance.between(0, 5); n >= 0; n--) await store(`${round}-${n}`);
+      bench.disk.faults.failSyncs = 1e9;
+      ring.append([message('a', `${round}-failed`.padEnd(10_000))]);
+      await bench.pass(200);
+      bench.kill();
+      bench.disk.faults.failSyncs = 0;
+      ring = await bench.open();
+      await store(`${round}-after`);
+      bench.powerCut();
+      ring = await bench.open();
+      const cursor = ring.cursor(define);
+      for (const item of await bench.until(cursor.read(1000, 1e9))) {
+        if (item.kind === 'message') found.add(text(item.body)?.trimEnd() ?? '');
+        cursor.settle(item.kind === 'gap' ? item.to : item.sequence);
+      }
+      const lost = acknowledged.filter((body) => !found.has(body));
+      t.deepEqual([lost, ring.status.damagedBatches], [[], 0], `seed ${seed}, round ${round}`);
+    }
+  }
+});
+
 test('a full disk stalls the ring, and room on it lets it go on', async (t) => {
   const bench = new Bench(22);
   const ring = await bench.open({ sizeBytes: 32 * 64 * 1024 });

@@ -54,6 +54,8 @@ export class SimulatedAgent {
   boots = 0;
   /** Records that the far ends say were lost on the way to here. */
   gaps = 0;
+  /** Records that a life had durable and the next one's ring did not know of any more. */
+  forgotten = 0;
   log: Log = quiet;
   /** Between its overlay and its bus. */
   readonly courier: Courier;
@@ -66,6 +68,7 @@ export class SimulatedAgent {
   #contacts: ReadonlyMap<string, PublicKey> = new Map();
   #serving: Life | null = null;
   #wentBack = 0;
+  #ring: Ring | null = null;
   #held = false;
   #read: () => void = () => {};
 
@@ -112,8 +115,11 @@ export class SimulatedAgent {
     this.host = host;
     const random = simulatedRandom(this.#chance.fork());
     const env: Env = { clock: host.clock, net: host.net, random, log: this.log, disk: diskOf(this.disk, host) };
+    const durable = this.#ring?.durable ?? 0;
     const ring = await this.#openRing(env, host);
     if (ring === null) return;
+    this.forgotten += Math.max(0, durable - ring.status.head);
+    this.#ring = ring;
     await this.#start(env, host, ring);
   }
 
