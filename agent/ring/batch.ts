@@ -104,7 +104,11 @@ export function writeTally(bytes: Uint8Array, tally: readonly Tallied[]): number
 }
 
 /** The tally of the whole batch whose records begin at `end`. */
-export function* tallyOf(bytes: Uint8Array, { tallied }: BatchHeader, end: number): Generator<Tallied> {
+export function* tallyOf(
+  bytes: Uint8Array,
+  { tallied }: Pick<BatchHeader, 'tallied'>,
+  end: number,
+): Generator<Tallied> {
   const view = viewOf(bytes);
   for (let at = end - tallied * tallyEntryBytes; at < end; at += tallyEntryBytes)
     yield { cursor: view.getUint32(at, true), live: getUint48(view, at + 4) };

@@ -6,7 +6,7 @@ import { gapRecord, messageRecord } from './handed-out.ts';
 import { type Fate, Keeper } from './keeper.ts';
 import { getUint48, sparseEntryBytes, viewOf } from './layout.ts';
 import type { Log } from './log.ts';
-import { matchedThrough, matchesAfter } from './losses.ts';
+import { matchedThrough, matchesAfter, talliedThrough } from './losses.ts';
 import { Matcher } from './matcher.ts';
 import { Overtaken } from './overtaken.ts';
 import type { Position } from './position.ts';
@@ -366,20 +366,30 @@ export class OpenCursor implements Cursor {
     this.#position.found(sequence, this.#unsettled.ordinals);
   }
 
-  /** Counts what was lost there exactly: what the segment had for this cursor, less what can still be read of it. */
   async #passLost(lost: Lost): Promise<GapRecord | null> {
     const moves = this.#moves;
     const { segment } = lost;
-    const found = lost.to < segment.last ? await matchesAfter(this.#newWalker(), this.#matcher, segment, lost.to) : 0;
+    const matched = await this.#matchedThrough(lost);
     if (moves !== this.#moves || !this.#host.log.isLive(segment)) return null;
-    const read = this.#position.settledOrdinal + this.#unsettled.ordinals;
-    const count = Math.max(0, matchedThrough(this.#host.log, this.#position, segment) - read - found);
+    const count = Math.max(0, matched - this.#position.settledOrdinal - this.#unsettled.ordinals);
     const reason = segment.lost ?? 'damaged';
     this.#readTo = lost.to;
     if (count === 0 && segment.lost !== null) return null;
     const gap: PendingGap = { from: lost.from, to: lost.to, count, reason, topics: [] };
     this.#unsettled.pushGap(gap);
     return gapRecord(gap);
+  }
+
+  /** As the batch behind it says; else what the segment had for this cursor, less what can still be read of it. */
+  async #matchedThrough({ segment, from, to }: Lost): Promise<number> {
+    const { log, durable } = this.#host;
+    const position = this.#position;
+    const walker = this.#newWalker();
+    const exact = segment.lost === null && from > position.discoverTo;
+    const tallied = exact ? await talliedThrough(walker, position, to, durable) : null;
+    if (tallied !== null) return tallied;
+    const found = to < segment.last ? await matchesAfter(walker, this.#matcher, segment, to) : 0;
+    return matchedThrough(log, position, segment) - found;
   }
 
   /** A segment in which nothing matched: not read at all. The newest one may still get something. */

@@ -1,3 +1,4 @@
+import { tallyOf } from './batch.ts';
 import type { Log } from './log.ts';
 import type { Matcher } from './matcher.ts';
 import type { Position } from './position.ts';
@@ -13,6 +14,28 @@ export function matchedThrough(log: Log, position: Position, segment: Segment): 
     later += other.matches.get(position.id) ?? 0;
   }
   return position.matched - later;
+}
+
+/**
+ * How many records had matched up to `lastLost`, as the batch behind it says: exact, however many others are damaged. Null
+ * when it says nothing of the cursor, or was damaged too.
+ */
+export async function talliedThrough(
+  walker: Walker,
+  position: Position,
+  lastLost: number,
+  durable: number,
+): Promise<number | null> {
+  const step = lastLost < durable ? await walker.next(lastLost, durable) : null;
+  let matched: number | null = null;
+  if (step?.kind === 'batch' && step.batch.first === lastLost + 1) {
+    const { bytes, from } = step.batch;
+    for (const { cursor, live } of tallyOf(bytes, step.batch, from))
+      if (cursor === position.id) matched = live + position.discovered;
+  }
+  walker.release();
+  walker.reuse();
+  return matched;
 }
 
 /** How many records of the segment after `after` can still be read and match. */

@@ -233,7 +233,8 @@ async function replaySegment(
     if (header.first > last + 1) sink.missing(segment, broken ?? offset, last + 1, header.first - 1);
     broken = null;
     torn = null;
-    const batch = { ...plain, first: header.first, last: end, epoch: header.epoch, sparse: header.sparse };
+    const { first, epoch, sparse, tallied } = header;
+    const batch = { ...plain, first, last: end, epoch, sparse, tallied };
     if (end > position) sink.batch(batch, segment, header);
     last = Math.max(last, end);
     ringTime = Math.max(ringTime, header.ringTime);

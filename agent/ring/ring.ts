@@ -223,8 +223,8 @@ export class DiskRing implements Ring {
     this.#log.tail.forget(slowest ?? this.#durable);
     if (slowest === null || stage.isEmpty) return;
     const bytes = Buffer.from(stage.bytes.subarray(0, stage.length));
-    const { from, first, last } = stage;
-    this.#log.tail.add({ bytes, from, end: stage.length, first, last, epoch: this.epoch, sparse: false });
+    const { from, first, last, tallied } = stage;
+    this.#log.tail.add({ bytes, from, end: stage.length, first, last, epoch: this.epoch, sparse: false, tallied });
   }
 
   #tellRoom(): void {

@@ -10,6 +10,8 @@ export interface Batch {
   readonly epoch: Epoch;
   /** Each record is preceded by its sequence; without it they follow one another from `first` on. */
   readonly sparse: boolean;
+  /** Entries of the tally that stands right before `from`. */
+  readonly tallied: number;
 }
 
 /** The newest durable batches in memory, so that who keeps up never reads from the disk. Bounded; the oldest go first. */

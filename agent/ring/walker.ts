@@ -164,12 +164,13 @@ export class Walker {
 
 const never = (): boolean => false;
 
-const batchOf = ({ first, count, epoch, sparse }: BatchHeader, plain: Unwrapped): Batch => ({
+const batchOf = ({ first, count, epoch, sparse, tallied }: BatchHeader, plain: Unwrapped): Batch => ({
   ...plain,
   first,
   last: first + count - 1,
   epoch,
   sparse,
+  tallied,
 });
 
 /** Reads what can be read: pages that cannot are zeros, which no checksum passes. */

@@ -1,7 +1,7 @@
 import test from 'ava';
 import type { Sequence } from '#kernel';
 import type { CursorAccount, Ring } from '#ring';
-import { Bench, message, text } from './bench.ts';
+import { Bench, message, put, text } from './bench.ts';
 
 const log = 'ring/ring.log';
 const everything = { name: 'c', filters: ['#'], except: null, from: 'now' } as const;
@@ -55,6 +55,29 @@ for (const settleTo of [6, 8]) {
     t.deepEqual(reopened.account, { ...reopened.account, matched: 15, settled: 15, pending: 0 });
   });
 }
+
+test('of two damaged batches each is a gap of what it held itself: what the far end has of them it is not told of twice', async (t) => {
+  const bench = new Bench(45);
+  const ring = await bench.open();
+  ring.cursor(everything);
+  await publish(bench, ring, 1, 3);
+  const state = ring.append([put('k', 'no message at all')]);
+  if (state.ok) await bench.until(ring.whenDurable(state.last));
+  await publish(bench, ring, 4, 6);
+  const three = ring.append([7, 8, 9].map((n) => message('a', body(n))));
+  if (three.ok) await bench.until(ring.whenDurable(three.last));
+  await publish(bench, ring, 10, 12);
+  bench.kill();
+  const bytes = Buffer.from(bench.disk.peek(log) ?? new Uint8Array());
+  bench.disk.flipBit(log, bytes.indexOf('no message at all'), 3);
+  damage(bench, 8);
+  const again = await bench.open();
+  const read = await bench.until(again.cursor(everything).read(100, 1e9));
+  t.deepEqual(
+    read.map((one) => (one.kind === 'gap' ? 0 - one.count : Number.parseInt(text(one.body) ?? '', 10))),
+    [1, 2, 3, 0, 4, 5, 6, -3, 10, 11, 12],
+  );
+});
 
 for (const [what, spoil] of [
   ['a bit of the magic', (log: Uint8Array) => flip(log, 1, 2)],
