@@ -124,7 +124,7 @@ function accountFaults(scene: AgentScene, { ring, from, origins }: Duty, weather
   if (told > near.matched + gone) wrong('the far end has more than matched');
   if (told > near.matched && wentBack === 0) wrong('the near ring has gone back, and nobody has noticed');
   if (far.lost > dropped) wrong('the far end was told of more than was dropped');
-  if (missing > far.lost) wrong(`${missing} acknowledged readings are missing`);
+  if (missing > far.lost + gone) wrong(`${missing} acknowledged readings are missing`);
   if (weather === 'drops' && near.damaged > 0) wrong('something was damaged');
   if (weather === 'decay' && near.full > 0) wrong('something was dropped for want of room');
   return faults;
