@@ -6,7 +6,7 @@ import type { Disk, DiskFile, Env, Log, PublicKey } from '#kernel';
 import { milliseconds } from '#kernel';
 import type { AcceptRule, ArrivedMessage, LinkRule, Links } from '#links';
 import { createLinks } from '#links';
-import type { Overlay, ReceivedMessage } from '#overlay';
+import type { Overlay, OverlayOptions, ReceivedMessage } from '#overlay';
 import { createOverlay } from '#overlay';
 import type { Lane, Ring, RingOptions } from '#ring';
 import { openRing } from '#ring';
@@ -28,7 +28,12 @@ export interface AgentPlan {
   readonly links: readonly LinkRule[];
   readonly accepts: readonly AcceptRule[];
   readonly ring: Partial<RingOptions>;
+  /** In place of the embedded node. */
+  readonly overlay?: (env: Env, identity: Identity, ways: Ways, bus: () => Bus) => Overlay;
 }
+
+/** How messages get from the overlay to the bus. */
+export type Ways = Pick<OverlayOptions, 'admit' | 'received'>;
 
 /** One life of an agent: from its boot to its death. */
 export interface Life {
@@ -191,13 +196,13 @@ export class SimulatedAgent {
   async #start(env: Env, host: SimulatedHost, ring: Ring): Promise<void> {
     const { plan } = this;
     const endpoint = (peer: string) => ({ host: peer, port: overlayPort });
-    const overlay: Overlay = createOverlay(env, this.identity, {
-      listen: [endpoint('::')],
-      peers: plan.peers.map(endpoint),
-      transit: true,
+    const ways: Ways = {
       admit: (announced) => bus.admits(announced),
       received: (message) => this.courier.carry(message, (due) => this.#receive(due)),
-    });
+    };
+    const embedded = { listen: [endpoint('::')], peers: plan.peers.map(endpoint), transit: true, ...ways };
+    const overlay: Overlay =
+      plan.overlay?.(env, this.identity, ways, () => bus) ?? createOverlay(env, this.identity, embedded);
     const links = createLinks(
       { env, ring },
       {

@@ -29,7 +29,7 @@ export interface OutboxPorts {
   readonly counters: DaemonCounters;
   readonly isReady: () => boolean;
   readonly hasRoute: (subnet: Subnet) => boolean;
-  /** Something sent there has been answered. */
+  /** What was not worth trying has answered after all. */
   readonly heardOf: (subnet: Subnet) => void;
   readonly failed: (error: unknown) => void;
 }
@@ -44,6 +44,8 @@ export class Outbox {
   /** The oldest first. */
   readonly #messages = new Map<MessageId, SentMessage>();
   readonly #ids = new Map<MessageId, MessageId>();
+  /** Where something was refused for want of an answer, until there is one. At most one for two messages that are known. */
+  readonly #barred = new Set<Subnet>();
   readonly #lookAlarm: Alarm;
   readonly #deadlineAlarm: Alarm;
   #underWay = 0;
@@ -107,7 +109,9 @@ export class Outbox {
     for (const message of this.#messages.values()) {
       if (message.subnet === subnet && message.isAbandoned && message.isUnheard) unheard++;
     }
-    return unheard < limits.abandoned;
+    if (unheard < limits.abandoned) return true;
+    this.#barred.add(subnet);
+    return false;
   }
 
   /** The daemon is there. `isNew`: it has forgotten all messages. */
@@ -243,7 +247,9 @@ export class Outbox {
       return;
     }
     this.#finish(sent, () => sent.learn(found, now));
-    if (wasUnheard && !sent.isUnheard && found.state !== 'aborted') this.#ports.heardOf(sent.subnet);
+    const isHeard = wasUnheard && !sent.isUnheard && found.state !== 'aborted';
+    // Once: who is told sends a question, and the answer to that would be told again.
+    if (isHeard && this.#barred.delete(sent.subnet)) this.#ports.heardOf(sent.subnet);
   }
 
   #due(now: Instant): SentMessage | null {
@@ -267,6 +273,7 @@ export class Outbox {
 
   #forgetAll(): void {
     this.#ledger.clear();
+    this.#barred.clear();
     for (const message of this.#messages.values()) {
       if (message.remote !== null) this.#finish(message, () => message.gone());
     }
