@@ -74,6 +74,8 @@ export class SimulatedAgent {
   #serving: Life | null = null;
   #wentBack = 0;
   #ring: Ring | null = null;
+  /** The last sequence that its ring had at its last start. */
+  #found = 0;
   #held = false;
   #read: () => void = () => {};
 
@@ -120,10 +122,11 @@ export class SimulatedAgent {
     this.host = host;
     const random = simulatedRandom(this.#chance.fork());
     const env: Env = { clock: host.clock, net: host.net, random, log: this.log, disk: diskOf(this.disk, host) };
-    const durable = this.#ring?.durable ?? 0;
+    const durable = Math.max(this.#found, this.#ring?.durable ?? 0);
     const ring = await this.#openRing(env, host);
     if (ring === null) return;
-    this.forgotten += Math.max(0, durable - ring.status.head);
+    this.#found = ring.status.head;
+    this.forgotten += Math.max(0, durable - this.#found);
     this.#ring = ring;
     await this.#start(env, host, ring);
   }
