@@ -301,6 +301,7 @@ class OverlayNode implements Overlay {
         up: (peer) => this.#peerUp(peer),
         down: (peer, why) => this.#peerDown(peer, why),
         costChanged: (peer, cost) => this.#routing.step({ kind: 'cost-changed', peer: peer.id, cost }),
+        taken: (peer, retractions) => this.#routing.step({ kind: 'taken', peer: peer.id, retractions }),
         batch: (isBegin) => this.#batch(isBegin),
         drained: () => {
           this.#messages.drained(this.#now());

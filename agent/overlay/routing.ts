@@ -110,6 +110,9 @@ export class Routing {
       case 'send':
         this.#sink.linkTo(effect.peer)?.sendControl(effect.packet);
         break;
+      case 'ask-taken':
+        this.#sink.linkTo(effect.peer)?.ask(effect.retractions);
+        break;
       case 'release':
         if (this.#sink.linkTo(effect.peer)?.sendData(effect.frame) !== true) this.#sink.linkFull();
         break;

@@ -4,7 +4,6 @@ import { RouterMachine } from '../../agent/overlay/router/router.ts';
 import {
   defaultRouterOptions,
   infinite,
-  isNewer,
   type PeerId,
   type RouterEffect,
   type RouterEvent,
@@ -12,6 +11,7 @@ import {
 } from '../../agent/overlay/router/types.ts';
 import { DataFrame } from '../../agent/overlay/wire/data.ts';
 import type { Target } from '../../scripts/fuzz/target.ts';
+import { ToldSoFar } from '../overlay/told.ts';
 
 const limits = {
   maxSubnets: 6,
@@ -51,7 +51,8 @@ export const router: readonly Target[] = [
 class Run {
   readonly #router = new RouterMachine(self.subnet, self.routerId, options, instant(0));
   readonly #peers = new Set<PeerId>();
-  readonly #told = new Map<string, { readonly seqno: number; readonly metric: number; readonly at: number }>();
+  readonly #told = new ToldSoFar(self.subnet);
+  readonly #asked = new Map<PeerId, number>();
   #now = 0;
   #waiting = 0;
 
@@ -74,12 +75,13 @@ class Run {
     const { subnet, routerId } = origins[whose % origins.length] ?? self;
     const seqno = (high % 4) * 256 + low;
     const common = { addressEncoding: 2, prefixLength: 64, prefix: subnet };
-    switch (what % 11) {
+    switch (what % 12) {
       case 0:
         this.#peers.add(peer);
         return { kind: 'peer-up', peer, cost: 1 + metric * 8 };
       case 1:
         this.#peers.delete(peer);
+        this.#told.gone(peer, this.#now);
         return { kind: 'peer-down', peer };
       case 2:
         return { kind: 'cost-changed', peer, cost: 1 + metric * 256 };
@@ -98,6 +100,8 @@ class Run {
       case 8:
         this.#now += metric * 4 ** (whose % 8);
         return { kind: 'timer' };
+      case 11:
+        return { kind: 'taken', peer, retractions: this.#asked.get(peer) ?? 0 };
       case 9:
         return { kind: 'doubted', subnet, peer, why: metric % 2 === 0 ? 'silent' : 'died' };
       default: {
@@ -120,32 +124,24 @@ class Run {
     if (effect.kind === 'release' || effect.kind === 'dropped') this.#waiting--;
     if (effect.kind === 'release' || effect.kind === 'send')
       assert(this.#peers.has(effect.peer), 'nothing goes to a neighbour that has left');
+    if (effect.kind === 'ask-taken') this.#asked.set(effect.peer, effect.retractions);
+    this.#told.note(effect, this.#now);
     if (effect.kind !== 'send' || effect.packet.kind !== 'update') return;
-    const { prefix, routerId, seqno, metric } = effect.packet;
+    const { prefix, metric } = effect.packet;
     if (metric === infinite || prefix === self.subnet) return;
     assert(
       this.#router.entryOf(prefix as never)?.selected?.peer !== effect.peer,
       'a next hop is not told of its own route',
     );
-    const known = this.#told.get(routerId);
-    const best = known !== undefined && this.#now - known.at < options.sourceFor ? known : undefined;
-    const isBetter = best === undefined || isNewer(seqno, best.seqno) || (seqno === best.seqno && metric < best.metric);
-    this.#told.set(routerId, { ...(isBetter ? { seqno, metric } : best), at: this.#now });
   }
 
   #check(): void {
-    for (const { selected, routes } of this.#router.routes()) {
+    for (const { subnet, selected, routes } of this.#router.routes()) {
       assert(new Set(routes.map(({ peer }) => peer)).size === routes.length, 'a neighbour has one route');
       for (const { peer } of routes) assert(this.#peers.has(peer), 'a neighbour that has left has no routes');
       if (selected === null) continue;
       assert(routes.includes(selected), 'what is selected is known');
-      const best = this.#told.get(selected.routerId);
-      if (best === undefined || this.#now - best.at >= options.sourceFor) continue;
-      const { seqno, metric } = selected;
-      assert(
-        isNewer(seqno, best.seqno) || (seqno === best.seqno && metric < best.metric),
-        'what is selected is feasible',
-      );
+      assert(this.#told.mayUse(subnet, selected, this.#now), 'what is selected is feasible');
     }
     const count = (name: string): number => this.#router.counters()[name] ?? 0;
     assert(count('routes') <= limits.maxSubnets && count('sources') <= limits.maxSources, 'routes are bounded');

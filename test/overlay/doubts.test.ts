@@ -1,64 +1,11 @@
 import test from 'ava';
 import { addressOf } from '#crypto';
-import { type Instant, instant, type PublicKey, type Subnet } from '#kernel';
+import type { PublicKey } from '#kernel';
 import { Chance } from '#sim';
-import { RouterMachine } from '../../agent/overlay/router/router.ts';
-import { defaultRouterOptions, type PeerId, type RouterEffect } from '../../agent/overlay/router/types.ts';
-import type { Update } from '../../agent/overlay/wire/control.ts';
 import { type Node, Scene } from './nodes.ts';
-import { type Origin, originOf } from './router-lab.ts';
+import { originOf } from './router-lab.ts';
+import { one, Pair, two } from './router-pair.ts';
 import { Speaker } from './speaker.ts';
-
-const [one, two] = [1 as PeerId, 2 as PeerId];
-
-/** A router of two neighbours, both of which announce the same node: the first is 100 nearer. */
-class Pair {
-  readonly far: Origin;
-  readonly router: RouterMachine;
-  now: Instant = instant(1_000);
-
-  constructor(options = {}) {
-    const chance = new Chance(5);
-    const self = originOf(chance);
-    this.far = originOf(chance);
-    this.router = new RouterMachine(self.subnet, self.routerId, { ...defaultRouterOptions, ...options }, this.now);
-    this.router.step({ kind: 'peer-up', peer: one, cost: 20 }, this.now);
-    this.router.step({ kind: 'peer-up', peer: two, cost: 120 }, this.now);
-  }
-
-  announce(peer: PeerId, metric: number, seqno = 0, { subnet, routerId }: Origin = this.far): readonly RouterEffect[] {
-    const update: Update = {
-      kind: 'update',
-      addressEncoding: 2,
-      flags: 0,
-      prefixLength: 64,
-      interval: 30_000,
-      seqno,
-      metric,
-      prefix: subnet,
-      routerId,
-    };
-    return this.router.step({ kind: 'update', peer, update }, this.now);
-  }
-
-  doubt(peer: PeerId, subnet: Subnet = this.far.subnet): readonly RouterEffect[] {
-    return this.router.step({ kind: 'doubted', subnet, peer, why: 'silent' }, this.now);
-  }
-
-  /** Milliseconds later, with what the router does meanwhile. */
-  pass(ms: number): void {
-    const end = this.now + ms;
-    while (this.router.deadline() <= end) {
-      this.now = instant(Math.max(this.now, this.router.deadline()));
-      this.router.step({ kind: 'timer' }, this.now);
-    }
-    this.now = instant(end);
-  }
-
-  get hop(): PeerId | null {
-    return this.router.nextHop(this.far.subnet, this.now);
-  }
-}
 
 test('a next hop that leads nowhere is avoided for a minute, the next time for two, and used again after that', (t) => {
   const pair = new Pair();

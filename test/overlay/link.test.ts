@@ -11,7 +11,7 @@ const at = (ms: number): Instant => instant(ms);
 
 function link(staticCost = 15) {
   const machine = new LinkMachine({ ...defaultLinkOptions, staticCost });
-  const step = (ms: number, kind: LinkEvent['kind']): string[] =>
+  const step = (ms: number, kind: Exclude<LinkEvent['kind'], 'asked'>): string[] =>
     machine.step({ kind }, at(ms)).map((effect) => effect.kind);
   return { machine, step };
 }
@@ -35,6 +35,20 @@ test('the cost settles on the round trip and the static cost', (t) => {
   }
   t.is(machine.cost, 50);
   t.is(Math.round(machine.roundTripMs ?? 0), 40);
+});
+
+test('a question is answered when a Hello behind it has been, however many are under way', (t) => {
+  const { machine, step } = link();
+  step(0, 'opened');
+  step(0, 'doubted');
+  t.deepEqual(
+    machine.step({ kind: 'asked', question: 7 }, at(1)).map(({ kind }) => kind),
+    ['send-hello'],
+  );
+  step(2, 'ihu-received');
+  step(3, 'ihu-received');
+  t.deepEqual(machine.step({ kind: 'ihu-received' }, at(4)), [{ kind: 'taken', question: 7 }]);
+  t.deepEqual(step(5, 'ihu-received'), []);
 });
 
 test('a Hello is answered at once', (t) => {

@@ -76,7 +76,11 @@ export class RouterLab {
     const waiting = [...this.#queues.values()].filter((queue) => queue.length > 0);
     if (waiting.length === 0) return false;
     const next = this.#chance.pick(waiting).shift();
-    if (next !== undefined && this.#lives.get(pair(next.from, next.to)) === next.life) this.step(next.to, next.event);
+    if (next === undefined || this.#lives.get(pair(next.from, next.to)) !== next.life) return true;
+    // A question that has arrived is answered behind all that is on its way back.
+    if (next.event.kind !== 'taken') this.step(next.to, next.event);
+    else if (nodeOf(next.event.peer) === next.to) this.#push({ ...next, from: next.to, to: next.from });
+    else this.step(next.to, next.event);
     return true;
   }
 
@@ -120,10 +124,14 @@ export class RouterLab {
   }
 
   #apply(node: number, effect: RouterEffect): void {
-    if (effect.kind !== 'send') return;
+    if (effect.kind !== 'send' && effect.kind !== 'ask-taken') return;
     const to = nodeOf(effect.peer);
     const life = this.#lives.get(pair(node, to));
     if (life === undefined) return;
+    if (effect.kind === 'ask-taken') {
+      this.#push({ from: node, to, life, event: { kind: 'taken', peer: peerOf(to), retractions: effect.retractions } });
+      return;
+    }
     const { packet } = effect;
     const peer = peerOf(node);
     const event: RouterEvent =
@@ -132,10 +140,12 @@ export class RouterLab {
         : packet.kind === 'route-request'
           ? { kind: 'route-request', peer, request: packet }
           : { kind: 'seqno-request', peer, request: packet };
-    const key = `${node}>${to}`;
-    const queue = this.#queues.get(key) ?? [];
-    queue.push({ from: node, to, life, event });
-    this.#queues.set(key, queue);
+    this.#push({ from: node, to, life, event });
+  }
+
+  #push(wire: Wire): void {
+    const key = `${wire.from}>${wire.to}`;
+    this.#queues.set(key, [...(this.#queues.get(key) ?? []), wire]);
   }
 }
 

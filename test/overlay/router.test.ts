@@ -2,16 +2,10 @@ import test from 'ava';
 import { instant, type Subnet } from '#kernel';
 import { Chance } from '#sim';
 import { RouterMachine } from '../../agent/overlay/router/router.ts';
-import {
-  defaultRouterOptions,
-  infinite,
-  isNewer,
-  type PeerId,
-  type RouterEffect,
-  type RouterEvent,
-} from '../../agent/overlay/router/types.ts';
+import { defaultRouterOptions, infinite, type PeerId, type RouterEvent } from '../../agent/overlay/router/types.ts';
 import { DataFrame } from '../../agent/overlay/wire/data.ts';
 import { originOf, RouterLab } from './router-lab.ts';
+import { ToldSoFar } from './told.ts';
 
 const seeds = Array.from({ length: 12 }, (_, index) => index + 1);
 
@@ -73,25 +67,23 @@ test('no sequence of events makes a router throw, use an unfeasible route, or ho
       { ...defaultRouterOptions, ...limits, waitingPacketsPerSubnet: 4, waitingBytesPerSubnet: 2000 },
       instant(0),
     );
-    const told = new Map<string, { seqno: number; metric: number }>();
+    const told = new ToldSoFar(self.subnet);
+    const asked = new Map<PeerId, number>();
     let now = instant(0);
     let waiting = 0;
     for (let step = 0; step < 3000; step++) {
       now = instant(now + chance.between(0, chance.hits(0.02) ? 40_000 : 200));
-      const event = randomEvent(chance, origins);
+      const event = randomEvent(chance, origins, asked);
       if (event.kind === 'hold') waiting++;
+      if (event.kind === 'peer-down') told.gone(event.peer, now);
       for (const effect of router.step(event, now)) {
-        remember(told, effect, self.subnet);
+        told.note(effect, now);
+        if (effect.kind === 'ask-taken') asked.set(effect.peer, effect.retractions);
         if (effect.kind === 'release' || effect.kind === 'dropped') waiting--;
       }
       for (const { subnet, selected } of router.routes()) {
         if (selected === null) continue;
-        const best = told.get(subnet + selected.routerId);
-        const isFeasible =
-          best === undefined ||
-          isNewer(selected.seqno, best.seqno) ||
-          (selected.seqno === best.seqno && selected.metric < best.metric);
-        if (!isFeasible) return t.fail(`seed ${seed}, step ${step}: unfeasible`);
+        if (!told.mayUse(subnet, selected, now)) return t.fail(`seed ${seed}, step ${step}: unfeasible`);
       }
       const counters = router.counters();
       t.true((counters['routes'] ?? 0) <= limits.maxSubnets && (counters['sources'] ?? 0) <= limits.maxSources);
@@ -109,22 +101,17 @@ test('no sequence of events makes a router throw, use an unfeasible route, or ho
   }
 });
 
-function remember(told: Map<string, { seqno: number; metric: number }>, effect: RouterEffect, own: Subnet): void {
-  if (effect.kind !== 'send' || effect.packet.kind !== 'update' || effect.packet.prefix === own) return;
-  const { prefix, routerId, seqno, metric } = effect.packet;
-  if (metric === infinite) return;
-  const best = told.get(prefix + routerId);
-  if (best === undefined || isNewer(seqno, best.seqno) || (seqno === best.seqno && metric < best.metric))
-    told.set(prefix + routerId, { seqno, metric });
-}
-
-function randomEvent(chance: Chance, origins: readonly ReturnType<typeof originOf>[]): RouterEvent {
+function randomEvent(
+  chance: Chance,
+  origins: readonly ReturnType<typeof originOf>[],
+  asked: ReadonlyMap<PeerId, number>,
+): RouterEvent {
   const peer = chance.between(1, 5) as PeerId;
   const { subnet, routerId } = chance.pick(origins);
   const seqno = chance.hits(0.9) ? chance.between(0, 3) : chance.between(0, 0x3fff);
   const addressEncoding = chance.hits(0.97) ? 2 : chance.between(0, 3);
   const prefixLength = chance.hits(0.97) ? 64 : chance.between(0, 128);
-  switch (chance.between(0, 10)) {
+  switch (chance.between(0, 11)) {
     case 0:
       return { kind: 'peer-up', peer, cost: chance.between(11, 2000) };
     case 1:
@@ -133,6 +120,8 @@ function randomEvent(chance: Chance, origins: readonly ReturnType<typeof originO
         : { kind: 'cost-changed', peer, cost: chance.between(11, 60_000) };
     case 2:
       return { kind: 'wanted', subnet };
+    case 11:
+      return { kind: 'taken', peer, retractions: asked.get(peer) ?? 0 };
     case 10:
       return { kind: 'doubted', subnet, peer, why: chance.pick(['silent', 'died']) };
     case 3:

@@ -110,7 +110,7 @@ test('a liar that goes on lying keeps nobody in the dark for more than a minute 
     const honest = nodes.filter((each) => each !== node && each !== victim);
     const askers = honest.map((each) => new Asker(each, victim, timeline, checker));
     timeline.runUntil(90_000);
-    new Liar(fleet, node, victim, chance.pick([0, 1, 40]));
+    new Liar(fleet, node, victim, chance.pick([0, 1, 40, 20_000]));
     const dark = longestDark(fleet, askers, victim);
     t.deepEqual(checker.faults, [], `seed ${seed}`);
     doubted += honest.reduce((sum, { router }) => sum + (router.counters()['routes_doubted_silent'] ?? 0), 0);
@@ -120,4 +120,47 @@ test('a liar that goes on lying keeps nobody in the dark for more than a minute 
   }
   t.true(histories >= 12 && doubted > 100);
   t.log(`${histories} liars for ${lyingMs / 1000} s each: at most ${longest / 1000} s in the dark`);
+});
+
+/** What was sent to the victim 32 s after the liar's end by nodes that are connected with it, and what of it never arrived. */
+function servedAfter(fleet: Fleet, liar: Liar, node: RoutingNode, victim: RoutingNode): [sent: number, lost: number] {
+  const { timeline, checker, nodes } = fleet;
+  liar.stop();
+  node.kill();
+  timeline.runUntil(timeline.now + 32_000);
+  const from = timeline.now;
+  timeline.runUntil(from + 40_000);
+  const left = new Set(nodes.filter((each) => each.isAlive && costsTo(victim, null).has(each)));
+  const due = checker.packets.filter(
+    ({ sentAt, from: by }) => sentAt >= from && sentAt < from + 20_000 && left.has(by),
+  );
+  return [due.length, due.filter(({ deliveredAt }) => deliveredAt === null).length];
+}
+
+test('a liar whose numbers leap, so that they go round and round, closes no loop, and all are served 32 s after its end', (t) => {
+  let [histories, packets, caught] = [0, 0, 0];
+  for (let seed = 1; seed <= 40; seed++) {
+    const fleet = new Fleet(seed, shapes[seed % 4 === 2 ? 3 : seed % 4] ?? 'random', 30);
+    const { timeline, checker, chance, nodes } = fleet;
+    timeline.runUntil(60_000);
+    const [node, victim] = [fleet.pick(), fleet.pick()];
+    if (node === victim) continue;
+    for (const each of nodes) if (each !== node && each !== victim) new Asker(each, victim, timeline, checker);
+    timeline.runUntil(90_000);
+    const liar = new Liar(fleet, node, victim, chance.pick([200, 16_000, 20_000, 32_767, null]));
+    timeline.runUntil(210_000);
+    caught += nodes.filter((each) => walk(each, victim).at(-1) === node).length;
+    const [sent, lost] = servedAfter(fleet, liar, node, victim);
+    t.is(lost, 0, `seed ${seed}`);
+    t.deepEqual(checker.faults, [], `seed ${seed}`);
+    packets += sent;
+    histories++;
+  }
+  t.true(
+    histories >= 30 && packets > 5_000 && caught > 40,
+    `${histories} histories, ${packets} packets, ${caught} caught`,
+  );
+  t.log(
+    `${histories} histories: ${caught} nodes believed the liar, no loop; ${packets} packets after its end all arrived`,
+  );
 });

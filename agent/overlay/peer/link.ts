@@ -28,6 +28,8 @@ export type LinkEvent =
   | { readonly kind: 'wrote' }
   /** There is reason to think that the far side is gone. */
   | { readonly kind: 'doubted' }
+  /** It is to be known when the far side has taken all that was written until now. */
+  | { readonly kind: 'asked'; readonly question: number }
   | { readonly kind: 'hello-received' }
   | { readonly kind: 'ihu-received' }
   | { readonly kind: 'timer' };
@@ -36,6 +38,7 @@ export type LinkEffect =
   | { readonly kind: 'send-hello'; readonly seqno: number }
   | { readonly kind: 'send-ihu'; readonly rxCost: number }
   | { readonly kind: 'cost-changed'; readonly cost: number }
+  | { readonly kind: 'taken'; readonly question: number }
   | { readonly kind: 'dead'; readonly why: 'no-ihu' | 'silent' };
 
 const unmeasuredCost = 1000;
@@ -60,6 +63,10 @@ export class LinkMachine implements Machine<LinkEvent, LinkEffect> {
   #ihuAt: Instant = instant(0);
   #unansweredSince: Instant | null = null;
   #askedAt: Instant | null = null;
+  /** Each Hello is answered by one IHU, in order. */
+  #unansweredHellos = 0;
+  /** How many IHUs are to come until everything before it has been taken. */
+  #question: { readonly question: number; hellos: number } | null = null;
   #state: 'connecting' | 'alive' | 'dead' = 'connecting';
 
   constructor(options: LinkOptions) {
@@ -89,6 +96,8 @@ export class LinkMachine implements Machine<LinkEvent, LinkEffect> {
         return none;
       case 'doubted':
         return this.#state === 'alive' && this.#askedAt === null ? this.#hello(now) : none;
+      case 'asked':
+        return this.#state === 'alive' ? this.#ask(event.question, now) : none;
       case 'hello-received':
         return this.#state === 'alive' ? [{ kind: 'send-ihu', rxCost: this.cost }] : none;
       case 'ihu-received':
@@ -108,12 +117,33 @@ export class LinkMachine implements Machine<LinkEvent, LinkEffect> {
   #hello(now: Instant): readonly LinkEffect[] {
     this.#helloAt = after(now, this.#options.helloEvery);
     this.#helloPending ??= now;
+    this.#unansweredHellos++;
     this.#unansweredSince ??= now;
     this.#seqno = (this.#seqno + 1) & 0xffff;
     return [{ kind: 'send-hello', seqno: this.#seqno }];
   }
 
+  /** One question at a time: a later one takes the place of an earlier. */
+  #ask(question: number, now: Instant): readonly LinkEffect[] {
+    const said = this.#hello(now);
+    this.#question = { question, hellos: this.#unansweredHellos };
+    return said;
+  }
+
   #ihu(now: Instant): readonly LinkEffect[] {
+    const answer = this.#answered();
+    return answer === null ? this.#measured(now) : [answer, ...this.#measured(now)];
+  }
+
+  #answered(): LinkEffect | null {
+    if (this.#unansweredHellos > 0) this.#unansweredHellos--;
+    if (this.#question === null || --this.#question.hellos > 0) return null;
+    const { question } = this.#question;
+    this.#question = null;
+    return { kind: 'taken', question };
+  }
+
+  #measured(now: Instant): readonly LinkEffect[] {
     this.#ihuAt = now;
     if (this.#helloPending === null) return none;
     const measured = since(this.#helloPending, now);

@@ -24,6 +24,8 @@ export interface PeerSink {
   up(peer: Peer): void;
   down(peer: Peer, why: string): void;
   costChanged(peer: Peer, cost: number): void;
+  /** The far side has taken all that was written before that question. */
+  taken(peer: Peer, question: number): void;
   /** One read from the link begins or has ended: what it brings in between belongs together. */
   batch(isBegin: boolean): void;
   /** All that waited has been handed to the network. */
@@ -161,6 +163,11 @@ export class Peer {
     if (this.isOpen) this.#step({ kind: 'doubted' });
   }
 
+  /** `taken` is told when the far side has taken what was written until now; of several questions, the last. */
+  ask(question: number): void {
+    if (this.isOpen) this.#step({ kind: 'asked', question });
+  }
+
   openForMs(now: Instant): number | null {
     return this.#openedAt === null || this.#closed ? null : now - this.#openedAt;
   }
@@ -294,6 +301,9 @@ export class Peer {
       }
       case 'cost-changed':
         this.#sink.costChanged(this, effect.cost);
+        break;
+      case 'taken':
+        this.#sink.taken(this, effect.question);
         break;
       case 'dead':
         this.#sink.count(`links_dead_${effect.why === 'silent' ? 'silent' : 'no_ihu'}`);

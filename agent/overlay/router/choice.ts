@@ -16,6 +16,8 @@ export interface Choices {
   readonly chosen: Choice | null;
   /** A route that is worth a newer sequence number: it would be chosen if it were feasible. */
   readonly barred: Route | null;
+  /** No way that may be used is free of doubt, and the one that is barred is. */
+  readonly isDoubted: boolean;
 }
 
 export interface Known {
@@ -48,15 +50,16 @@ export function choose(entry: Entry, known: Known, now: Instant): Choices {
   }
   const trusted = settle(found.best, found.current);
   const chosen = trusted ?? found.doubted;
+  const isDoubted = trusted === null && found.doubted !== null && found.barred !== null;
   const barred = trusted === null ? (found.barred ?? found.barredAndDoubted) : found.barred;
   const isWorse = barred === null || (trusted !== null && barred.metric + hysteresis >= trusted.metric);
-  return { chosen, barred: isWorse ? null : barred.route };
+  return { chosen, barred: isWorse ? null : barred.route, isDoubted };
 }
 
 function sort(found: Found, choice: Choice, entry: Entry, { sources, doubts }: Known, now: Instant): void {
   const { route } = choice;
   const doubt = doubts.of(entry.subnet, route.peer, now);
-  if (!sources.isFeasible(route)) {
+  if (!sources.isFeasible(route, now)) {
     if (doubt === undefined) found.barred = better(choice, found.barred);
     else found.barredAndDoubted = better(choice, found.barredAndDoubted);
   } else if (doubt !== undefined) {

@@ -10,14 +10,21 @@ export interface Neighbour {
   readonly relays: Rate;
   /** It gets the full table no sooner. */
   nextTableAt: Instant;
+  /** So many retractions it has taken for certain … */
+  taken: number;
+  /** … and so many it has been asked about. */
+  askedTo: number;
 }
 
-export function newNeighbour(options: RouterOptions, cost: number, now: Instant): Neighbour {
+/** It has been told nothing yet, so no retraction before now concerns it. */
+export function newNeighbour(options: RouterOptions, cost: number, retractions: number, now: Instant): Neighbour {
   return {
     cost,
     updates: new Rate(options.updatesPerSecond, options.updatesAtOnce, now),
     requests: new Rate(options.requestsPerSecond, options.requestsAtOnce, now),
     relays: new Rate(options.relaysPerSecond, options.relaysAtOnce, now),
     nextTableAt: now,
+    taken: retractions,
+    askedTo: retractions,
   };
 }

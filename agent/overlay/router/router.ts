@@ -3,6 +3,7 @@ import { after, instant, never, unreachable } from '#kernel';
 import type { Update } from '../wire/control.ts';
 import type { DataFrame } from '../wire/data.ts';
 import { answerRouteRequest } from './answers.ts';
+import { countTaken, taken } from './barred.ts';
 import type { Doubt } from './doubts.ts';
 import { attend } from './expiry.ts';
 import { routeRequestFor } from './packets.ts';
@@ -28,7 +29,7 @@ const leastSweepMs = 200;
 /**
  * Babel, on demand. WIRE.md §4, RFC 8966.
  *
- * - A route is selected only if it is feasible against everything ever announced: so there are no loops.
+ * - A route is selected only if it is feasible against everything announced that a neighbour may still go by: so there are no loops.
  * - Routes are asked for when somebody wants them; the answer spreads as an update to all neighbours but the next hop.
  * - What a neighbour can make it do or hold is bounded: updates and requests by rate, tables by count, each with a
  *   counter in `counters`.
@@ -73,6 +74,9 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
       case 'doubted':
         doubt(state, event.subnet, event.peer, event.why, now);
         break;
+      case 'taken':
+        if (taken(state, event.peer, event.retractions)) this.#freed(now);
+        break;
       case 'transit':
         this.#setTransit(event.isOpen, now);
         break;
@@ -113,8 +117,8 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
   }
 
   /** Whether it may be used without closing a loop. */
-  isFeasible(route: Route): boolean {
-    return this.#state.sources.isFeasible(route);
+  isFeasible(route: Route, now: Instant): boolean {
+    return this.#state.sources.isFeasible(route, now);
   }
 
   doubtOf(subnet: Subnet, peer: PeerId, now: Instant): Doubt | undefined {
@@ -190,6 +194,12 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
     const state = this.#state;
     if (!state.neighbours.delete(peer)) return;
     for (const entry of state.table.entries()) if (dropRoute(entry, peer)) reselect(state, entry, now);
+    if (countTaken(state)) this.#freed(now);
+  }
+
+  /** What barred some ways may do so no longer. */
+  #freed(now: Instant): void {
+    for (const entry of [...this.#state.barred]) reselect(this.#state, entry, now);
   }
 
   #costChanged(peer: PeerId, cost: number, now: Instant): void {
@@ -220,7 +230,7 @@ export class RouterMachine implements Machine<RouterEvent, RouterEffect> {
   #setTransit(isOpen: boolean, now: Instant): void {
     const state = this.#state;
     if (state.isOpen === isOpen) return;
-    if (!isOpen) for (const entry of state.table.entries()) retract(state, entry);
+    if (!isOpen) for (const entry of state.table.entries()) retract(state, entry, now);
     state.isOpen = isOpen;
     if (isOpen) for (const entry of state.table.entries()) tell(state, entry, now);
   }

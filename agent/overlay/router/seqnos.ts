@@ -98,7 +98,8 @@ export function answerSearches(state: RouterState, entry: Entry, now: Instant): 
 /** Asks the neighbour of an unfeasible route for a newer sequence number, which would make it feasible. */
 export function askForSeqno(state: RouterState, entry: Entry, route: Route, now: Instant): void {
   const known = state.sources.get(route.routerId);
-  if (known === undefined || state.sources.isFeasible(route)) return;
+  if (known === undefined || state.sources.isFeasible(route, now)) return;
+  if (!state.sources.isWithinReach(route)) return;
   const seqno = (known.seqno + 1) & 0xffff;
   const key = `${route.peer} ${route.routerId}`;
   if (state.ownRequests.get(key, now) === seqno) return;

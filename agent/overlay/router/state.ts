@@ -46,6 +46,9 @@ export class RouterState {
   /** When something in a table other than that of routes ends next; may be early, never late. */
   sweepAt: Instant = never;
 
+  /** Subnets without a way that may be used: they wait until all neighbours know that there is none through here. */
+  readonly barred = new Set<Entry>();
+
   /** What a choice of routes is made by. */
   readonly known: Known;
 
@@ -77,7 +80,7 @@ export class RouterState {
   }
 
   addNeighbour(peer: PeerId, cost: number, now: Instant): void {
-    this.neighbours.set(peer, newNeighbour(this.options, cost, now));
+    this.neighbours.set(peer, newNeighbour(this.options, cost, this.sources.retractions, now));
   }
 
   costOf(peer: PeerId): number | undefined {

@@ -28,7 +28,7 @@ export function tell(state: RouterState, entry: Entry, now: Instant): void {
   }
   if (news !== 'moved') entry.calmAt = after(instant(Math.max(entry.calmAt, now)), state.options.calmAfter);
   const { selected } = entry;
-  if (selected === null) retract(state, entry);
+  if (selected === null) retract(state, entry, now);
   else if (news === 'turned') turn(state, entry, selected, now);
   else spread(state, entry, selected, metric, now);
 }
@@ -41,11 +41,12 @@ export function answer(state: RouterState, peer: PeerId, entry: Entry, route: Ro
 }
 
 /** Tells all who may have a route through here that there is none. Stock signs a retraction with its own router id. */
-export function retract(state: RouterState, entry: Entry): void {
+export function retract(state: RouterState, entry: Entry, now: Instant): void {
   if (entry.told === null && !entry.wasAnswered) return;
   entry.told = null;
   entry.wasAnswered = false;
   for (const peer of state.neighbours.keys()) withdraw(state, peer, entry);
+  if (entry.saidAs !== null) state.sources.retracted(entry.saidAs, now);
 }
 
 function newsOf({ selected, told, wasAnswered }: Entry, metric: number): News {
@@ -71,7 +72,7 @@ function turn(state: RouterState, entry: Entry, route: Route, now: Instant): voi
 }
 
 function spread(state: RouterState, entry: Entry, route: Route, metric: number, now: Instant): void {
-  if (!mayAnnounce(state, entry, route, now)) return retract(state, entry);
+  if (!mayAnnounce(state, entry, route, now)) return retract(state, entry, now);
   if (entry.told !== null && entry.told.except !== route.peer) withdraw(state, route.peer, entry);
   entry.told = { metric, routerId: route.routerId, except: route.peer, at: now };
   for (const peer of state.neighbours.keys()) if (peer !== route.peer) announce(state, peer, entry, route);
@@ -86,6 +87,7 @@ function mayAnnounce(state: RouterState, entry: Entry, route: Route, now: Instan
 
 function announce(state: RouterState, peer: PeerId, entry: Entry, route: Route): void {
   const metric = metricThrough(state, route);
+  entry.saidAs = route.routerId;
   state.send(peer, updateFor(entry.subnet, route.routerId, route.seqno, metric, state.options.updateEvery));
 }
 

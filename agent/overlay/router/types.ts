@@ -40,6 +40,8 @@ export interface RouterOptions {
   readonly doubtsKeptFor: Duration;
   /** … and is found to be so no sooner than this after the last time. */
   readonly doubtAgainAfter: Duration;
+  /** A way that is not doubted but barred by its number gets so long to become feasible; then those that are doubted are given up for it. */
+  readonly barredFor: Duration;
 
   readonly maxSubnets: number;
   readonly maxSources: number;
@@ -81,6 +83,7 @@ export const defaultRouterOptions: RouterOptions = {
   longestDoubt: minutes(16),
   doubtsKeptFor: minutes(60),
   doubtAgainAfter: seconds(15),
+  barredFor: seconds(10),
   maxSubnets: 16_384,
   maxSources: 32_768,
   maxQueries: 4096,
@@ -116,12 +119,16 @@ export type RouterEvent =
   | { readonly kind: 'hold'; readonly subnet: Subnet; readonly frame: DataFrame }
   /** What was sent to the subnet by that neighbour has come to nothing. */
   | { readonly kind: 'doubted'; readonly subnet: Subnet; readonly peer: PeerId; readonly why: DoubtReason }
+  /** That neighbour has taken all that it had been told when it was asked: so many retractions. */
+  | { readonly kind: 'taken'; readonly peer: PeerId; readonly retractions: number }
   /** What may be carried for others is used up, or there is some again. */
   | { readonly kind: 'transit'; readonly isOpen: boolean }
   | { readonly kind: 'timer' };
 
 export type RouterEffect =
   | { readonly kind: 'send'; readonly peer: PeerId; readonly packet: Update | RouteRequest | SeqnoRequest }
+  /** It is to be known when that neighbour has taken all that it has been told until now. */
+  | { readonly kind: 'ask-taken'; readonly peer: PeerId; readonly retractions: number }
   | { readonly kind: 'release'; readonly peer: PeerId; readonly frame: DataFrame }
   | { readonly kind: 'dropped'; readonly frame: DataFrame; readonly why: 'no-route' | 'no-room' }
   | { readonly kind: 'route-changed'; readonly subnet: Subnet; readonly key: PublicKey; readonly reachable: boolean };
@@ -164,6 +171,8 @@ export interface Entry extends Planned {
   told: Told | null;
   /** Somebody was told on asking, and must hear of a loss. */
   wasAnswered: boolean;
+  /** Whose number was told last, to whomever. */
+  saidAs: RouterId | null;
   /** When all that was told at once will have been told in good time: see `restlessTimes`. */
   calmAt: Instant;
   /** When the neighbours hear what they have not heard yet. */
@@ -171,6 +180,8 @@ export interface Entry extends Planned {
   lostAt: Instant | null;
   /** When a doubt about one of the routes ends. */
   doubtEndsAt: Instant;
+  /** Since when there have been only doubted ways while another is barred by its number. */
+  barredSince: Instant | null;
   usedAt: Instant;
 }
 

@@ -1,6 +1,7 @@
 import type { Duration, Instant, Subnet } from '#kernel';
 import { after, instant, seconds } from '#kernel';
 import type { Update } from '../wire/control.ts';
+import { isGivenUp, waitBarred } from './barred.ts';
 import { choose } from './choice.ts';
 import { checkUpdate } from './packets.ts';
 import { answerSearches, askForSeqno, needSeqno } from './seqnos.ts';
@@ -65,8 +66,9 @@ export function dropRoute(entry: Entry, peer: PeerId): boolean {
 /** Something about the routes of a subnet has changed: selects, and tells whoever must know. */
 export function reselect(state: RouterState, entry: Entry, now: Instant): void {
   const before = entry.selected;
-  const { chosen, barred } = choose(entry, state.known, now);
-  const route = chosen?.route ?? null;
+  const { chosen, barred, isDoubted } = choose(entry, state.known, now);
+  const route = isDoubted && barred !== null && isGivenUp(state, entry, now) ? null : (chosen?.route ?? null);
+  if (!isDoubted || barred === null) entry.barredSince = null;
   entry.selected = route;
   if (barred !== null) askForSeqno(state, entry, barred, now);
   if (route !== null) {
@@ -79,6 +81,7 @@ export function reselect(state: RouterState, entry: Entry, now: Instant): void {
   } else if (before !== null) lose(state, entry, now);
   if (entry.routes.length === 0) state.agenda.hasten(entry, after(entry.lostAt ?? now, state.options.holdFor));
   tell(state, entry, now);
+  waitBarred(state, entry, now);
 }
 
 /**
@@ -100,9 +103,10 @@ export function doubt(state: RouterState, subnet: Subnet, peer: PeerId, why: Dou
 }
 
 /** Nothing is left of a subnet. */
-export function forget(state: RouterState, entry: Entry): void {
-  retract(state, entry);
+export function forget(state: RouterState, entry: Entry, now: Instant): void {
+  retract(state, entry, now);
   state.agenda.remove(entry);
+  state.barred.delete(entry);
   state.table.remove(entry);
 }
 
@@ -127,14 +131,14 @@ function newEntry(state: RouterState, subnet: Subnet, route: Route, now: Instant
     const leaving = isAskedFor ? state.table.evictable(now) : null;
     if (leaving === null) return null;
     state.dropped.add('routes_evicted');
-    forget(state, leaving);
+    forget(state, leaving, now);
   }
   return state.table.add(subnet, keyOfRouter(route.routerId), route.peer, isAskedFor);
 }
 
 /** An unfeasible route is kept but not used, and a newer sequence number is asked for. */
 function learnRoute(state: RouterState, entry: Entry, route: Route, now: Instant): void {
-  const isFeasible = state.sources.isFeasible(route);
+  const isFeasible = state.sources.isFeasible(route, now);
   const isSelected = entry.selected?.peer === route.peer;
   if (!isFeasible && (isSelected || entry.selected === null)) askForSeqno(state, entry, route, now);
   if (!isFeasible && isSelected && entry.selected?.routerId === route.routerId) return;

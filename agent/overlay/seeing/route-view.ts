@@ -22,7 +22,7 @@ export function routeStatuses(router: RouterMachine, peers: Peers, now: Instant)
         selected: route === selected,
         expiresInMs: Math.max(0, route.expires - now),
         ageMs: now - route.since,
-        standing: router.isFeasible(route) ? trust : 'held',
+        standing: router.isFeasible(route, now) ? trust : 'held',
         suspectForMs: doubt === undefined ? null : doubt.until - now,
       };
     }),

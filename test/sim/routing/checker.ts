@@ -29,8 +29,6 @@ export class Checker implements Watcher {
   readonly packets: Packet[] = [];
   readonly faults: string[] = [];
   readonly loops = new Loops();
-  /** Destinations to which loops are written down and are no fault. */
-  readonly borne = new Set<RoutingNode>();
   /** Loops while old and new router ids of a restarted node were about. */
   mixedLoops = 0;
   changes = 0;
@@ -55,7 +53,7 @@ export class Checker implements Watcher {
     this.lastChangeAt = this.#now();
     this.#changes.set(to, (this.#changes.get(to) ?? 0) + 1);
     const loop = this.loops.changed(node, to, this.#now());
-    if (loop === null || this.borne.has(to)) return;
+    if (loop === null) return;
     if (this.#isMixed(to)) this.mixedLoops++;
     else this.#fault(`a loop to ${to.index}: ${loop.nodes.map(({ index }) => index).join(' ')}`);
   }
@@ -72,7 +70,7 @@ export class Checker implements Watcher {
     if (packet === undefined) return this.#fault(`packet ${number} was never sent`);
     const changes = this.#changes.get(packet.to) ?? 0;
     const before = packet.path.find((at) => at.node === node);
-    if (before !== undefined && before.changes === changes && !this.#isMixed(packet.to) && !this.borne.has(packet.to))
+    if (before !== undefined && before.changes === changes && !this.#isMixed(packet.to))
       this.#fault(`packet ${number} to ${packet.to.index} is at ${node.index} again, no route having changed`);
     packet.path.push({ node, changes });
     if (node !== packet.to) return;

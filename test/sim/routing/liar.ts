@@ -7,17 +7,17 @@ const lieEveryMs = 5_000;
 
 /**
  * A node that says it were its victim: it announces the victim's /64 with the victim's router id and metric 0 (the wire has
- * nothing to prove it wrong by), each time with a sequence number so far ahead of the victim's own, and swallows what comes for the
- * victim. It does everything else as it should.
+ * nothing to prove it wrong by), each time with a sequence number so far ahead of the victim's own (null: any), and swallows what comes
+ * for the victim. It does everything else as it should.
  */
 export class Liar implements Forger {
   readonly #fleet: Fleet;
   readonly #node: RoutingNode;
   readonly #victim: RoutingNode;
-  readonly #aheadBy: number;
+  readonly #aheadBy: number | null;
   #isLying = true;
 
-  constructor(fleet: Fleet, node: RoutingNode, victim: RoutingNode, aheadBy: number) {
+  constructor(fleet: Fleet, node: RoutingNode, victim: RoutingNode, aheadBy: number | null) {
     this.#fleet = fleet;
     this.#node = node;
     this.#victim = victim;
@@ -41,7 +41,7 @@ export class Liar implements Forger {
 
   #claim(): Control {
     const { subnet, router } = this.#victim;
-    const seqno = (router.seqno + this.#aheadBy) & 0xffff;
+    const seqno = (router.seqno + (this.#aheadBy ?? this.#fleet.chance.between(0, 0xffff))) & 0xffff;
     const routerId = router.routerId;
     return {
       kind: 'update',

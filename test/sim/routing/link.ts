@@ -127,6 +127,10 @@ export class LinkEnd implements NodeEnd {
     if (item instanceof DataFrame || item.kind !== 'hello') this.#step({ kind: 'wrote' });
   }
 
+  ask(question: number): void {
+    this.#step({ kind: 'asked', question });
+  }
+
   flush(): void {
     const stalled = this.#stalled;
     this.#stalled = [];
@@ -174,6 +178,9 @@ export class LinkEnd implements NodeEnd {
           break;
         case 'cost-changed':
           this.node.step({ kind: 'cost-changed', peer: this.id, cost: effect.cost });
+          break;
+        case 'taken':
+          this.node.step({ kind: 'taken', peer: this.id, retractions: effect.question });
           break;
         case 'dead':
           this.close();

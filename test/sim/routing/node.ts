@@ -34,6 +34,7 @@ export interface NodeEnd {
   readonly isOpen: boolean;
   readonly isClosed: boolean;
   send(item: Item): void;
+  ask(question: number): void;
   close(): void;
 }
 
@@ -164,11 +165,12 @@ export class RoutingNode {
     else this.step({ kind: 'hold', subnet: to.subnet, frame: new DataFrame(bytes) });
   }
 
-  /** Where the selected route to a subnet leads, whatever is said about it now. */
+  /** Where the selected route to a subnet leads, whatever is said about it now. Over a link that its far side has closed: nowhere. */
   nextNode(subnet: Subnet): RoutingNode | null {
     if (this.forger?.swallows(subnet) === true) return null;
     const selected = this.isAlive ? (this.#router.entryOf(subnet)?.selected ?? null) : null;
-    return selected === null ? null : (this.ends.get(selected.peer)?.other?.node ?? null);
+    const far = selected === null ? null : (this.ends.get(selected.peer)?.other ?? null);
+    return far === null || far.isClosed ? null : far.node;
   }
 
   #arm(): void {
@@ -179,7 +181,8 @@ export class RoutingNode {
     if (effect.kind === 'send') {
       const packet = this.forger?.forge(this, effect.packet) ?? effect.packet;
       this.ends.get(effect.peer)?.send(packet);
-    } else if (effect.kind === 'release') this.ends.get(effect.peer)?.send(effect.frame);
+    } else if (effect.kind === 'ask-taken') this.ends.get(effect.peer)?.ask(effect.retractions);
+    else if (effect.kind === 'release') this.ends.get(effect.peer)?.send(effect.frame);
     else if (effect.kind === 'route-changed') this.#watcher.routeChanged(this, effect.subnet);
     else if (effect.kind === 'dropped') this.#traffic.expired(effect.frame, effect.why, this.#timeline.now);
   }

@@ -9,7 +9,7 @@ export interface Told {
 /** As many histories from a seed on; a fault names its seed. */
 export function stories(nodes: number, from: number, count: number): Told {
   const faults: string[] = [];
-  let [packets, events, pairs, slowestMs, mixedLoops] = [0, 0, 0, 0, 0];
+  let [packets, events, pairs, slowestMs, mixedLoops, loopMs] = [0, 0, 0, 0, 0, 0];
   const began = performance.now();
   for (let seed = from; seed < from + count; seed++) {
     const report = story(seed, nodes);
@@ -18,12 +18,13 @@ export function stories(nodes: number, from: number, count: number): Told {
     events += report.events;
     pairs += report.pairs;
     mixedLoops += report.mixedLoops;
+    loopMs = Math.max(loopMs, report.longestLoopMs);
     slowestMs = Math.max(slowestMs, report.healedMs);
   }
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   const summary =
     `${count} histories of ${nodes} nodes from seed ${from}: ${packets} packets, ${events} events, ${pairs} pairs in reach at ` +
     `the end, all served ${(slowestMs / 1000).toFixed(1)} s after the last change; ${mixedLoops} passing loops between old ` +
-    `and new router ids of restarted nodes; ${seconds} s`;
+    `and new router ids of restarted nodes, ${(loopMs / 1000).toFixed(1)} s at the longest; took ${seconds} s`;
   return { faults, packets, summary };
 }

@@ -21,6 +21,7 @@ export interface Report {
   readonly packets: number;
   readonly events: number;
   readonly mixedLoops: number;
+  readonly longestLoopMs: number;
   /** From the end of the trouble until the last packet was sent that did not arrive. */
   readonly healedMs: number;
   readonly largest: Readonly<Record<string, number>>;
@@ -57,6 +58,7 @@ export function story(seed: number, count: number): Report {
     packets: checker.packets.length,
     events: timeline.events,
     mixedLoops: checker.mixedLoops,
+    longestLoopMs: checker.loops.longestMs(timeline.now),
     healedMs: Math.max(0, ...late.map(({ sentAt }) => sentAt - troubleTo)),
     largest,
   };
