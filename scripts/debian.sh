@@ -5,7 +5,7 @@
 policy=${policy:-/usr/sbin/policy-rc.d}
 log=$root/.build/apt.log
 
-programs='mosquitto:mosquitto mosquitto_pub:mosquitto-clients ip:iproute2 socat:socat python3:python3 mkfs.ext4:e2fsprogs'
+programs='mosquitto:mosquitto mosquitto_pub:mosquitto-clients ip:iproute2 socat:socat python3:python3 mkfs.ext4:e2fsprogs fiu-run:fiu-utils'
 
 missing_packages() {
   for pair in $programs; do

@@ -19,6 +19,7 @@ export interface RigOptions {
   readonly ring?: string;
   readonly gatewayRing?: string;
   readonly hub?: Partial<AgentOptions>;
+  readonly gateway?: Partial<AgentOptions>;
   /** Where the subscriber finds the hub's broker, when not on its own port. */
   readonly farBroker?: Partial<ConnectionOptions>;
   /** The overlay link goes straight to the hub, not through the relay. */
@@ -61,7 +62,7 @@ export class Rig {
       ring: options.ring ?? 'size = "64MB", commit = "5ms"',
       ...(options.gatewayRing === undefined ? {} : { gatewayRing: options.gatewayRing }),
       ...(options.direct === true ? {} : { via: `tcp://127.0.0.1:${relay.port}` }),
-      gateway: { entry },
+      gateway: { entry, ...options.gateway },
       hub: { entry, ...options.hub },
     });
     return new Rig(directory, pair, relay, options);
