@@ -18,17 +18,18 @@ function hasIp(): boolean {
 export class FarNamespace {
   readonly name = `hypha-${process.pid}`;
   readonly address: string;
-  readonly #near = `hyn${process.pid}`;
-  readonly #far = `hyf${process.pid}`;
+  /** The two ends of the link, as devices. */
+  readonly near = `hyn${process.pid}`;
+  readonly far = `hyf${process.pid}`;
 
   constructor() {
     const subnet = `10.213.${process.pid % 256}`;
     this.address = `${subnet}.2`;
     ip('netns', 'add', this.name);
-    ip('link', 'add', this.#near, 'type', 'veth', 'peer', 'name', this.#far, 'netns', this.name);
-    ip('addr', 'add', `${subnet}.1/30`, 'dev', this.#near);
-    ip('link', 'set', this.#near, 'up');
-    this.#inside('addr', 'add', `${this.address}/30`, 'dev', this.#far);
+    ip('link', 'add', this.near, 'type', 'veth', 'peer', 'name', this.far, 'netns', this.name);
+    ip('addr', 'add', `${subnet}.1/30`, 'dev', this.near);
+    ip('link', 'set', this.near, 'up');
+    this.#inside('addr', 'add', `${this.address}/30`, 'dev', this.far);
     this.#inside('link', 'set', 'lo', 'up');
     this.up();
   }
@@ -39,11 +40,11 @@ export class FarNamespace {
   }
 
   down(): void {
-    this.#inside('link', 'set', this.#far, 'down');
+    this.#inside('link', 'set', this.far, 'down');
   }
 
   up(): void {
-    this.#inside('link', 'set', this.#far, 'up');
+    this.#inside('link', 'set', this.far, 'up');
   }
 
   remove(): void {
