@@ -25,20 +25,21 @@ export class Window {
   static readonly hurriedBytes = 2 * segmentBytes;
   /** The queue that is aimed at. RFC 6817 allows 100 ms; urgent readings pass here too. */
   static readonly targetMs = 25;
-  /** … and while short urgent messages do pass here. */
+  /** … and while short urgent messages do pass here: a fifth of an empty round trip, within these. */
   static readonly hurriedTargetMs = 8;
+  static readonly leastTargetMs = 4;
 
   #bytes: number = Window.startBytes;
   #slowStartBelow: number = Window.mostBytes;
   #usedBytes = 0;
-  #targetMs: number = Window.targetMs;
+  #isHurried = false;
   readonly #recent: number[] = [];
   readonly #bases: number[] = [];
   #baseAt: Instant = instant(0);
 
   /** Whether short urgent messages pass here: then less may wait before them. */
   set isHurried(isHurried: boolean) {
-    this.#targetMs = isHurried ? Window.hurriedTargetMs : Window.targetMs;
+    this.#isHurried = isHurried;
   }
 
   get limitBytes(): number {
@@ -85,9 +86,15 @@ export class Window {
     return this.#recent.length === 0 ? 0 : Math.min(...this.#recent) - Math.min(...this.#bases);
   }
 
+  /** On a short way a queue weighs more beside it; on a long one little ones are noise. */
+  get #aim(): number {
+    if (!this.#isHurried) return Window.targetMs;
+    return Math.max(Window.leastTargetMs, Math.min(Window.hurriedTargetMs, Math.min(...this.#bases) / 5));
+  }
+
   /** Called with the bytes of an ack before they are given back. */
   acked(bytes: number): void {
-    const offTarget = Math.max(-1, 1 - this.queueMs / this.#targetMs);
+    const offTarget = Math.max(-1, 1 - this.queueMs / this.#aim);
     if (offTarget < 0.25) this.#slowStartBelow = Math.min(this.#slowStartBelow, this.#bytes);
     if (offTarget > 0 && !this.isLimiting) return;
     const growth =
