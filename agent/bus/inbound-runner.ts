@@ -116,7 +116,7 @@ export class InboundRunner {
 
   #send(payload: Uint8Array): void {
     const { overlay, topic } = this.#house;
-    const frame = { to: this.from, topic, payload, deadlineMs: answerDeadlineMs };
+    const frame = { to: this.from, topic, payload, priority: this.lane, deadlineMs: answerDeadlineMs };
     const sent = sendFrame(overlay, frame, () => this.feed({ kind: 'sent', taken: true }));
     if (sent === 'refused') this.feed({ kind: 'sent', taken: false });
   }

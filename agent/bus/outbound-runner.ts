@@ -140,7 +140,8 @@ export class OutboundRunner {
 
   #send(id: number, payload: Uint8Array, deadlineMs: number): void {
     const { overlay, topic } = this.#house;
-    const sent = sendFrame(overlay, { to: this.stream.to, topic, payload, deadlineMs }, (became) => {
+    const { to, lane: priority } = this.stream;
+    const sent = sendFrame(overlay, { to, topic, payload, priority, deadlineMs }, (became) => {
       this.#messages.delete(id);
       this.feed({ kind: 'message', id, became });
     });
