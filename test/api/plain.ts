@@ -45,6 +45,7 @@ export async function becomes(agent: RunningAgent, id: string, wanted: string): 
   while (true) {
     const { json } = await ask(agent, `/api/v1/messages/status/${id}`);
     if ((json as { state: unknown }).state === wanted) return;
+    await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 

@@ -1,5 +1,8 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { hypha, placeAgent, RunningAgent } from './hypha.ts';
+import { identityOf } from '#crypto';
+import { placeAgent, RunningAgent } from './hypha.ts';
 
 /** Two agents that know each other, linked over the overlay; the gateway sends plant/# to the hub. */
 export interface Pair {
@@ -9,8 +12,8 @@ export interface Pair {
 }
 
 export async function startPair(directory: string, variables: Readonly<Record<string, string>> = {}): Promise<Pair> {
-  const gatewayKey = await makeKey(directory, 'gateway');
-  const hubKey = await makeKey(directory, 'hub');
+  const gatewayKey = makeKey(directory, 'gateway');
+  const hubKey = makeKey(directory, 'hub');
   const hub = await RunningAgent.start(
     placeAgent(
       directory,
@@ -41,8 +44,11 @@ prefix = "gateway/"
   return { gateway, hub, stop: async () => void (await Promise.all([gateway.stop(), hub.stop()])) };
 }
 
-async function makeKey(directory: string, name: string): Promise<string> {
+/** As `hypha init` leaves it. */
+function makeKey(directory: string, name: string): string {
   const data = join(directory, `${name}-data`);
-  const made = await hypha(['init', '--json', '--data', data, '--config', join(directory, `${name}-init.toml`)]);
-  return JSON.parse(made.stdout).publicKey;
+  const secret = randomBytes(32);
+  mkdirSync(data, { mode: 0o700 });
+  writeFileSync(join(data, 'identity.key'), secret, { mode: 0o600 });
+  return identityOf(secret).publicKey;
 }
