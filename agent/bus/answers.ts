@@ -2,6 +2,7 @@ import type { Epoch, Instant } from '#kernel';
 import { after, milliseconds, never } from '#kernel';
 import type { Ack, Course, Hello } from './frame.ts';
 import { ackLayout, frameOf, noToken, resetLayout, restoredFlag, welcomeLayout } from './frame.ts';
+import { toldFlag } from './item-writer.ts';
 import type { StreamMemory } from './memory.ts';
 import type { Session } from './session.ts';
 import { heldOf } from './session.ts';
@@ -71,7 +72,7 @@ export class Answers {
       placeOrdinal: place.ordinal,
       refused,
     };
-    this.#give(frameOf('welcome', this.#back, welcomeLayout, value, restored ? restoredFlag : 0));
+    this.#give(frameOf('welcome', this.#back, welcomeLayout, value, toldFlag | (restored ? restoredFlag : 0)));
   }
 
   /** What is due and may go, but for a welcome. */

@@ -7,7 +7,7 @@ import type { Origin } from './item-reader.ts';
 import { ItemReader } from './item-reader.ts';
 import type { StreamMemory } from './memory.ts';
 import type { Position } from './position.ts';
-import type { Delivered } from './types.ts';
+import type { Delivered, ToldGap } from './types.ts';
 
 export interface ArrivalPort {
   readonly self: PublicKey;
@@ -21,6 +21,7 @@ export interface ArrivalPort {
 export interface Loss {
   readonly count: number;
   readonly reason: DropReason;
+  readonly told?: ToldGap;
 }
 
 /** What one batch comes to: records to store, and what the stream's memory is then. */
@@ -129,10 +130,10 @@ class Sorter {
     this.#memory.advance(previous);
   }
 
-  #lose(count: number, reason: DropReason): void {
+  #lose(count: number, reason: DropReason, told: ToldGap | null = null): void {
     this.#changed = true;
     this.#memory.lost += count;
-    this.#losses.push({ count, reason });
+    this.#losses.push(told === null ? { count, reason } : { count, reason, told });
   }
 
   /** A gap that was reported before may come again, longer: the ordinals tell what is new of it. */
@@ -142,7 +143,15 @@ class Sorter {
     if (last <= this.#known) return;
     const heard = this.#messages.length > 0 ? 0 : this.#ordinal - this.#memory.place.ordinal;
     this.#take(last);
-    this.#lose(this.#messages.length > 0 ? gapCount : Math.min(gapCount, Math.max(0, heard)), gapReason);
+    const count = this.#messages.length > 0 ? gapCount : Math.min(gapCount, Math.max(0, heard));
+    this.#lose(count, gapReason, this.#told(last, count));
+  }
+
+  /** Topics are told of a whole gap alone: which of them a part of it held is not known. */
+  #told(last: number, count: number): ToldGap | null {
+    const { gapFirst: first, gapTopics, gapCount } = this.#reader;
+    if (first === null) return null;
+    return { first, last, topics: count === gapCount ? gapTopics.filter(({ topic }) => isTopicName(topic)) : [] };
   }
 
   #record(): void {

@@ -20,6 +20,7 @@ import {
 } from './frame.ts';
 import type { InboundHouse } from './inbound-runner.ts';
 import { InboundRunner } from './inbound-runner.ts';
+import { toldFlag } from './item-writer.ts';
 import { Lives } from './lives.ts';
 import { knownStreams, memoryPrefix } from './memory.ts';
 import type { OutboundHouse } from './outbound-runner.ts';
@@ -100,7 +101,7 @@ class MessageBus implements Bus {
       budget: new Budget(budgetBytes),
       accepts: options.accepts,
       deliver: (records) => this.#arrived.push(records),
-      gap: (from, lane, { count, reason }) => options.gap(from, lane, count, reason),
+      gap: (from, lane, loss) => options.gap(from, lane, loss.count, loss.reason, loss.told),
       count: (what) => {
         this.counters[what]++;
       },
@@ -208,7 +209,12 @@ class MessageBus implements Bus {
         break;
       case 'welcome':
         this.#decoded(frame, welcomeLayout, (welcome) =>
-          this.#answer(stream, { kind: 'welcome', frame: welcome, restored }),
+          this.#answer(stream, {
+            kind: 'welcome',
+            frame: welcome,
+            restored,
+            readsToldGaps: (frame.flags & toldFlag) !== 0,
+          }),
         );
         break;
       case 'ack':

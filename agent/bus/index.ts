@@ -12,4 +12,5 @@ export type {
   RaisedAlarm,
   StreamOptions,
   StreamStatus,
+  ToldGap,
 } from './types.ts';

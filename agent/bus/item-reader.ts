@@ -1,6 +1,6 @@
 import type { Epoch, PublicKey } from '#kernel';
-import type { DropReason } from '#ring';
-import { gapBit, gapReasons, latestNames, relayedBit } from './item-writer.ts';
+import type { DroppedTopic, DropReason } from '#ring';
+import { gapBit, gapReasons, gapTopicsLimit, latestNames, relayedBit, toldBit } from './item-writer.ts';
 import { VarintReader } from './varint.ts';
 
 /** The most zeros that may stand behind the items of a batch. */
@@ -36,6 +36,9 @@ export class ItemReader {
   body: Uint8Array = new Uint8Array(0);
   gapCount = 0;
   gapReason: DropReason = 'full';
+  /** Its first sequence; null: not told. */
+  gapFirst: number | null = null;
+  gapTopics: readonly DroppedTopic[] = [];
 
   constructor(items: Uint8Array, count: number, before: number) {
     this.#from = new VarintReader(items, 0);
@@ -63,11 +66,29 @@ export class ItemReader {
   }
 
   #readGap(flags: number): 'gap' | 'malformed' {
-    const reason = gapReasons[flags & 0x7f];
+    const reason = gapReasons[flags & ~(gapBit | toldBit)];
     this.gapCount = this.#from.varint();
+    this.gapFirst = null;
+    this.gapTopics = [];
     if (reason === undefined) return 'malformed';
     this.gapReason = reason;
-    return 'gap';
+    return (flags & toldBit) === 0 || this.#readTold() ? 'gap' : 'malformed';
+  }
+
+  /** Topics that would hold more than the gap does are a lie. */
+  #readTold(): boolean {
+    const first = this.sequence - this.#from.varint();
+    const topics: DroppedTopic[] = [];
+    let left = this.gapCount;
+    for (let more = this.#from.byte(); more > 0; more--) {
+      if (topics.length === gapTopicsLimit || !this.#readTopic()) return false;
+      const count = this.#from.varint();
+      left -= count;
+      topics.push({ topic: this.topic, count });
+    }
+    this.gapFirst = first;
+    this.gapTopics = topics;
+    return first >= 1 && left >= 0;
   }
 
   #readRecord(flags: number): 'record' | 'malformed' {

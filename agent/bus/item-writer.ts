@@ -13,11 +13,19 @@ import { maxVarintBytes, writeVarint } from './varint.ts';
  *            topic: 0 and the topic itself, or n for the n-th new topic of this batch
  *   origin   nothing unless relayed: source v [| key 32 | epoch 12] | sequence v
  *            source: 0 and the origin itself, or n for the n-th new origin of this batch
- *   gap      0x80 + reason u8 | step v to its last sequence | count v
+ *   gap      0x80 + reason u8 | step v to its last sequence | count v [| span v | topics u8 | (topic, count v) …]
+ *            the bracket with bit 6 set, and only to an end whose welcome says that it reads it (`toldFlag`):
+ *            span: last sequence less first; at most 8 topics, as the sender calls them; topic as in a record
  *   padding  at most 255 zeros behind the last item
  */
 export const relayedBit = 0x20;
 export const gapBit = 0x80;
+/** In a gap: where it begins and what it held follow. */
+export const toldBit = 0x40;
+/** In a welcome's flags: gaps may be told whole. An older end does not say so, and gets them as it knows them. */
+export const toldFlag = 4;
+/** A gap names so many topics at most. */
+export const gapTopicsLimit = 8;
 export const latestNames = ['none', 'set', 'clear'] as const;
 export const gapReasons: readonly DropReason[] = ['full', 'damaged', 'expired', 'refused', 'superseded'];
 
@@ -70,13 +78,25 @@ export class ItemWriter {
     this.count++;
   }
 
-  addGap(gap: GapRecord): void {
+  /** `whole`: with its stretch and its topics. */
+  addGap(gap: GapRecord, whole = false): void {
     this.#reserve(fixedItemBytes);
-    this.#bytes[this.#at] = gapBit | gapReasons.indexOf(gap.reason);
+    this.#bytes[this.#at] = gapBit | (whole ? toldBit : 0) | gapReasons.indexOf(gap.reason);
     this.#at = writeVarint(this.#bytes, this.#at + 1, gap.to - this.#last);
     this.#at = writeVarint(this.#bytes, this.#at, gap.count);
+    if (whole) this.#tell(gap);
     this.#last = gap.to;
     this.count++;
+  }
+
+  #tell(gap: GapRecord): void {
+    const topics = gap.topics.slice(0, gapTopicsLimit);
+    this.#at = writeVarint(this.#bytes, this.#at, gap.to - gap.from);
+    this.#bytes[this.#at++] = topics.length;
+    for (const { topic, count } of topics) {
+      this.#reserve(fixedItemBytes + topic.length * 3);
+      this.#at = writeVarint(this.#bytes, this.#writeTopic(this.#at, '', topic), count);
+    }
   }
 
   /** The frame, its head still to be written. */

@@ -26,7 +26,13 @@ export type OutboundEvent =
   /** The answer to a `read`; `more` as the cursor says now. */
   | { readonly kind: 'items'; readonly items: readonly (MessageRecord | GapRecord)[]; readonly more: boolean }
   /** `restored`: the far ring comes from a backup. */
-  | { readonly kind: 'welcome'; readonly frame: Welcome; readonly restored?: boolean }
+  | {
+      readonly kind: 'welcome';
+      readonly frame: Welcome;
+      readonly restored?: boolean;
+      /** It reads gaps that are told whole. */
+      readonly readsToldGaps?: boolean;
+    }
   | { readonly kind: 'ack'; readonly frame: Ack }
   | { readonly kind: 'reset'; readonly frame: Reset }
   /** What became of message `id`; `refused`: the overlay had no room for it. */

@@ -51,6 +51,8 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #shipment: Shipment | null = null;
   #recap: Recap | null = null;
   #token = noToken;
+  /** The far end, as the last welcome says. */
+  #readsToldGaps = false;
   #reachable = false;
   /** Resets since the last progress: the first is answered at once. */
   #resets = 0;
@@ -119,6 +121,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
         this.#items(event.items, event.more, now);
         break;
       case 'welcome':
+        this.#readsToldGaps = event.readsToldGaps === true;
         this.#welcome(event.frame, event.restored === true, now);
         break;
       case 'ack':
@@ -210,7 +213,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   }
 
   #pack(): void {
-    this.#shipment = new Shipment(this.#parts, this.#token);
+    this.#shipment = new Shipment(this.#parts, this.#token, this.#readsToldGaps);
   }
 
   /** A cursor that gives nothing though there may be more (a read error, too) is asked again later, not for ever. */

@@ -52,6 +52,8 @@ export class Packer {
   readonly #token: string;
   readonly #life: Epoch;
   readonly #rule: (record: MessageRecord) => OutgoingRule | null;
+  /** The far end reads gaps that are told whole. */
+  readonly #tellsGaps: boolean;
   readonly #items = new ItemWriter();
   readonly #start: Position;
   /** Where the last batches ended, more of them than can be under way. */
@@ -74,7 +76,9 @@ export class Packer {
     life: Epoch,
     place: Position,
     rule: (record: MessageRecord) => OutgoingRule | null,
+    tellsGaps = false,
   ) {
+    this.#tellsGaps = tellsGaps;
     this.#course = course;
     this.#token = token;
     this.#life = life;
@@ -134,7 +138,8 @@ export class Packer {
     const count = gap.count - this.#packedSince(gap.from);
     if (count <= 0 || gap.to <= this.#last) return;
     this.#open(gap.to);
-    this.#items.addGap({ ...gap, count });
+    const topics = count === gap.count ? gap.topics : [];
+    this.#items.addGap({ ...gap, count, topics }, this.#tellsGaps);
     this.#ordinal += count;
     this.#last = gap.to;
   }

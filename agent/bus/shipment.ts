@@ -31,10 +31,11 @@ export class Shipment {
   busy = false;
   resent = 0;
 
-  constructor(parts: ShipmentParts, token: string) {
+  constructor(parts: ShipmentParts, token: string, tellsGaps: boolean) {
     this.#parts = parts;
     const { options, course, settlement } = parts;
-    this.#packer = new Packer(course, token, options.lives.present.epoch, settlement.settled.place, options.rule);
+    const { place } = settlement.settled;
+    this.#packer = new Packer(course, token, options.lives.present.epoch, place, options.rule, tellsGaps);
   }
 
   get records(): number {

@@ -1,6 +1,6 @@
 import type { Duration, PublicKey, Sequence } from '#kernel';
 import type { AnnouncedMessage, ReceivedMessage } from '#overlay';
-import type { Cursor, DropReason, Lane, MessageRecord, Provenance } from '#ring';
+import type { Cursor, DroppedTopic, DropReason, Lane, MessageRecord, Provenance } from '#ring';
 
 /** What the bus tells the links of each record on its way out. */
 export interface OutgoingRule {
@@ -31,6 +31,13 @@ export interface Delivered {
   readonly provenance: Provenance;
 }
 
+/** Where a gap lies in the sender's ring, and its most frequent topics (at most 8), as they are called there. */
+export interface ToldGap {
+  readonly first: number;
+  readonly last: number;
+  readonly topics: readonly DroppedTopic[];
+}
+
 export interface BusOptions {
   /** This boot begins with a ring from a backup: that it knows less than it has said is no surprise. */
   readonly restored?: boolean;
@@ -41,7 +48,7 @@ export interface BusOptions {
   /** Records that have just become durable here, in ring order. */
   readonly delivered: (records: readonly Delivered[]) => void;
   /** The far end says that records it should have had were dropped on the way. */
-  readonly gap: (from: PublicKey, lane: Lane, count: number, reason: DropReason) => void;
+  readonly gap: (from: PublicKey, lane: Lane, count: number, reason: DropReason, told?: ToldGap) => void;
   /** Life of the streams, for events, metrics and tests. */
   readonly event?: (event: BusEvent) => void;
 }

@@ -1,4 +1,4 @@
-import type { Bus, BusEvent, BusOptions, Delivered } from '#bus';
+import type { Bus, BusEvent, BusOptions, Delivered, ToldGap } from '#bus';
 import { decodeBody } from '#codec';
 import type { Env, PublicKey, Timer } from '#kernel';
 import { after, isAgentError, messageOf, seconds, topicMatches } from '#kernel';
@@ -48,7 +48,7 @@ class ConfiguredLinks implements Links {
       accepts: (from, topic) => gate.accepts(from, topic),
       knows: (from) => gate.knows(from),
       delivered: (records) => this.#arrived(records),
-      gap: (from, lane, count, reason) => this.#gap(from, lane, count, reason),
+      gap: (from, lane, count, reason, told) => this.#gap(from, lane, count, reason, told),
       event: (event) => this.#event(event),
     };
   }
@@ -152,9 +152,13 @@ class ConfiguredLinks implements Links {
     }
   }
 
-  #gap(from: PublicKey, lane: Lane, count: number, reason: string): void {
+  #gap(from: PublicKey, lane: Lane, count: number, reason: string, told?: ToldGap): void {
     this.#counts.lost += count;
-    this.#ports.env.log.warn('records-lost', { from, lane: laneNames[lane], count, reason });
+    const lost = { from, lane: laneNames[lane], count, reason };
+    if (told === undefined) return this.#ports.env.log.warn('records-lost', lost);
+    const { first, last } = told;
+    const topics = told.topics.map(({ topic, count: of }) => `${of} of ${topic}`).join(', ');
+    return this.#ports.env.log.warn('records-lost', { ...lost, first, last, topics });
   }
 
   #event(event: BusEvent): void {

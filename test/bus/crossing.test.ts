@@ -164,6 +164,8 @@ test('records dropped for want of room are told to the far end as a gap, exactly
   t.true(missing > 1000);
   t.is(inboundOf(b)?.lost, missing);
   t.is(b.gaps, missing);
+  const told = b.lastTold;
+  t.true(told !== null && told.first < told.last && told.topics.length > 0, 'and where, and of what');
   t.deepEqual(sound(scene), []);
 });
 

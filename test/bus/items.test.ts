@@ -79,6 +79,60 @@ test('what is written into a batch is what is read out of it', (t) => {
   );
 });
 
+const anyGap = fc
+  .array(fc.tuple(fc.constantFrom('plant/x', 'plant/é/2', 'a', '#'.repeat(256)), fc.nat(500)), { maxLength: 8 })
+  .map((drawn) => drawn.map(([topic, count]) => ({ topic, count })));
+
+test('a gap that is told whole says where it lies and what it held; told to an older end it does not', (t) => {
+  fc.assert(
+    fc.property(anyGap, fc.nat(9), fc.integer({ min: 1, max: 2 ** 40 }), fc.boolean(), (topics, rest, first, whole) => {
+      const count = topics.reduce((sum, topic) => sum + topic.count, 0) + rest;
+      const gap = { ...gapOf(first, first + count, count, 'superseded'), topics };
+      const writer = new ItemWriter();
+      writer.begin(0);
+      writer.addGap(gap, whole);
+      writer.addRecord(reading(first + count + 1), plain, 8);
+      const items = writer.take().subarray(batchHeadBytes);
+      const reader = new ItemReader(items, 2, 0);
+      t.is(reader.next(), 'gap');
+      t.deepEqual([reader.sequence, reader.gapCount, reader.gapReason], [gap.to, gap.count, gap.reason]);
+      t.is(reader.gapFirst, whole ? first : null);
+      t.deepEqual(reader.gapTopics, whole ? topics : []);
+      t.deepEqual([reader.next(), reader.topic, reader.next()], ['record', reading(first + count + 1).topic, 'end']);
+      for (let length = 0; length < items.length; length++) {
+        const cut = new ItemReader(items.subarray(0, length), 2, 0);
+        if (cut.next() === 'gap') t.is(cut.next(), 'malformed');
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('a gap whose topics hold more than it does, or that names a ninth, is malformed', (t) => {
+  const kindOf = (hex: string): string => new ItemReader(Buffer.from(hex, 'hex'), 1, 0).next();
+  t.is(kindOf('c00503020100016103'), 'gap', 'three of a');
+  t.is(kindOf('c00503020100016104'), 'malformed', 'four of three');
+  t.is(kindOf('c00503050100016103'), 'malformed', 'from 0 on');
+  t.is(kindOf(`c0050902090001610101${'0101'.repeat(8)}`), 'malformed');
+});
+
+test('a packer tells a gap whole only to an end that reads it so, and topics only of a whole gap', (t) => {
+  const told = (tellsGaps: boolean, from: number): unknown[] => {
+    const packer = new Packer(course, '1'.repeat(16), epoch(9), streamStart, () => plain, tellsGaps);
+    packer.add([reading(1), reading(2), { ...gapOf(from, 9, 7), topics: [{ topic: 'a', count: 7 }] }]);
+    packer.close();
+    const frame = openFrame(packer.ready[0]?.payload ?? new Uint8Array(0));
+    const batch = frame === null ? null : batchLayout.decode(frame.body);
+    if (batch === null || isRefusal(batch)) return [];
+    const reader = new ItemReader(batch.items, batch.count, batch.before);
+    for (let item = reader.next(); item === 'record'; item = reader.next());
+    return [reader.gapCount, reader.gapFirst, reader.gapTopics];
+  };
+  t.deepEqual(told(true, 3), [7, 3, [{ topic: 'a', count: 7 }]]);
+  t.deepEqual(told(false, 3), [7, null, []]);
+  t.deepEqual(told(true, 1), [5, 1, []], 'two of the seven are on their way');
+});
+
 test('zeros behind the items of a batch are padding, a few of them; anything else is malformed', (t) => {
   const writer = new ItemWriter();
   writer.begin(0);

@@ -6,9 +6,11 @@ import { readTable } from './same.ts';
 
 const items = Buffer.from('010108000103612f62020568656c6c6f' + '8101020301', 'hex');
 
+const toldGap = Buffer.from('c005030201000161' + '03', 'hex');
+
 export const bus: readonly Target[] = [
   { name: 'bus-frame', seeds: seedFrames, run: readFrame },
-  { name: 'bus-items', seeds: () => [items], run: (bytes) => readItems(bytes, bytes.length) },
+  { name: 'bus-items', seeds: () => [items, toldGap], run: (bytes) => readItems(bytes, bytes.length) },
 ];
 
 function seedFrames(): Uint8Array[] {
@@ -45,6 +47,8 @@ function readItems(bytes: Uint8Array, count: number): void {
     assert(reader.sequence > before, 'sequences only rise');
     before = reader.sequence;
     if (kind === 'record') taken += reader.body.length;
+    const told = reader.gapTopics.reduce((sum, { count }) => sum + count, 0);
+    assert(reader.gapTopics.length <= 8 && told <= reader.gapCount, 'topics hold no more than the gap');
     assert(taken <= bytes.length, 'bodies do not overlap');
   }
 }

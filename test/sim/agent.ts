@@ -1,4 +1,4 @@
-import type { Bus, BusEvent } from '#bus';
+import type { Bus, BusEvent, ToldGap } from '#bus';
 import { createBus } from '#bus';
 import type { Identity } from '#crypto';
 import { identityOf } from '#crypto';
@@ -59,6 +59,8 @@ export class SimulatedAgent {
   boots = 0;
   /** Records that the far ends say were lost on the way to here. */
   gaps = 0;
+  /** The last gap that said where it lies. */
+  lastTold: ToldGap | null = null;
   /** Records that a life had durable and the next one's ring did not know of any more. */
   forgotten = 0;
   log: Log = quiet;
@@ -220,6 +222,7 @@ export class SimulatedAgent {
       restored: this.restored,
       gap: (...told: Parameters<typeof links.port.gap>) => {
         this.gaps += told[2];
+        if (told[4] !== undefined) this.lastTold = told[4];
         links.port.gap(...told);
       },
       event: (event: BusEvent) => {
