@@ -12,7 +12,7 @@ export const batchRecords = 256;
 export const batchBytes = 48 * 1024;
 /** Hops of a record that is born here, the first included. */
 export const hopLimit = 8;
-const endsKept = 32;
+const endsKept = 64;
 const topicLimitBytes = 65_535;
 
 /** A batch that is ready to go. */

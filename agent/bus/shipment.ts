@@ -102,6 +102,7 @@ export class Shipment {
     const { options, outbox, settlement, patience } = this.#parts;
     patience.attempts = 0;
     if (last.sentAt !== null) patience.measure(since(last.sentAt, now));
+    this.#window.tookMs(patience.roundTripMs ?? Number.POSITIVE_INFINITY);
     const skipped = this.#packer.takeSkipped(this.#window.first);
     let records = skipped.count;
     for (const flight of acked) records += flight.batch.records;

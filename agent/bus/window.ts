@@ -1,8 +1,11 @@
 import type { Instant } from '#kernel';
 import type { Packed } from './packer.ts';
 
-/** Batches of one stream under way: far more than a link's round trip at the speed of a ring. */
-export const windowBatches = 8;
+/** Batches of one stream under way, at most: a far ring that syncs every few ms is kept busy. */
+export const windowBatches = 24;
+/** So many fill a link that takes longer; more would only wait on it. */
+const fewBatches = 8;
+const swiftMs = 100;
 
 /** A batch under way. `state`: how far the overlay is with it. */
 export interface Flight {
@@ -18,13 +21,19 @@ export interface Flight {
 /** The batches that have been sent and not been acknowledged, in order. */
 export class Window {
   readonly #flights: Flight[] = [];
+  #limit = fewBatches;
+
+  /** From a batch's start to the ack of it. */
+  tookMs(roundTripMs: number): void {
+    this.#limit = roundTripMs < swiftMs ? windowBatches : fewBatches;
+  }
 
   get count(): number {
     return this.#flights.length;
   }
 
   get full(): boolean {
-    return this.#flights.length >= windowBatches;
+    return this.#flights.length >= this.#limit;
   }
 
   get records(): number {

@@ -222,33 +222,6 @@ test('frames replayed after a restart of the receiver belong to no session and s
   t.is(inboundOf(b)?.stored, 10);
 });
 
-test('what a lane sends, and what is answered to it, goes in its turn: urgent first, bulk last', async (t) => {
-  const links = ([0, 1, 2] as const).map((lane) => linkTo('b', { topics: [`${lane}/#`], lane, name: `b${lane}` }));
-  const scene = await serving(pair().map((plan) => (plan.name === 'a' ? { ...plan, links } : { ...plan, links: [] })));
-  for (const lane of [2, 0, 1] as const) {
-    const found = { a: priorities(scene, 'a'), b: priorities(scene, 'b') };
-    scene.agent('a').publish(20, lane, () => `${lane}/x`);
-    t.true(await scene.until(() => settled(scene), 5_000));
-    await scene.run(1_000);
-    t.true(found.a.length > 1 && found.b.length > 1, `lane ${lane}`);
-    t.deepEqual([...new Set([...found.a, ...found.b])], [lane]);
-  }
-});
-
-/** Of every message that it hands to its overlay from now on. */
-function priorities(scene: AgentScene, name: string): (number | undefined)[] {
-  const { life } = scene.agent(name);
-  const found: (number | undefined)[] = [];
-  if (life === null) return found;
-  const { overlay } = life;
-  const send = overlay.send.bind(overlay);
-  overlay.send = (message) => {
-    found.push(message.priority);
-    return send(message);
-  };
-  return found;
-}
-
 test('garbage from a contact is counted and kept nowhere', async (t) => {
   const scene = await serving();
   const { chance } = scene.world;
