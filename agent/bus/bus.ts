@@ -1,7 +1,7 @@
 import type { Layout } from '#codec';
 import { isRefusal } from '#codec';
 import type { Env, PublicKey, Sequence } from '#kernel';
-import { assert } from '#kernel';
+import { assert, unreachable } from '#kernel';
 import type { AnnouncedMessage, Overlay, ReceivedMessage } from '#overlay';
 import type { Lane, Ring } from '#ring';
 import { Alarms } from './alarms.ts';
@@ -11,9 +11,12 @@ import {
   ackLayout,
   batchLayout,
   busTopic,
+  firstFlag,
   helloLayout,
   noToken,
   openFrame,
+  receiptLayout,
+  relaysFrame,
   resetLayout,
   restoredFlag,
   welcomeLayout,
@@ -25,7 +28,9 @@ import { Lives } from './lives.ts';
 import { knownStreams, memoryPrefix } from './memory.ts';
 import type { OutboundHouse } from './outbound-runner.ts';
 import { OutboundRunner } from './outbound-runner.ts';
-import type { Bus, BusCounters, BusOptions, Delivered, RaisedAlarm, StreamOptions } from './types.ts';
+import type { CameLetter, Post } from './relay/post-types.ts';
+import { sendFrame } from './sending.ts';
+import type { Bus, BusCounters, BusEvent, BusOptions, Delivered, RaisedAlarm, StreamOptions } from './types.ts';
 
 /** The largest frame that is let in: a batch, or one record of a size that no broker here takes. */
 export const frameLimitBytes = 4 * 1024 * 1024;
@@ -38,6 +43,8 @@ export interface BusPorts {
   readonly env: Env;
   readonly overlay: Overlay;
   readonly ring: Ring;
+  /** Left out: nothing goes or comes by relays. */
+  readonly post?: Post | null;
 }
 
 /**
@@ -78,17 +85,20 @@ class MessageBus implements Bus {
   #alive = false;
   /** Frames that came before. */
   #early: ReceivedMessage[] = [];
+  /** Contacts that have been told of our relays in this life; bounded by their number. */
+  readonly #toldRelays = new Set<PublicKey>();
   readonly #lives: Lives;
   readonly #alarms: Alarms;
 
   constructor(ports: BusPorts, options: BusOptions) {
     this.#ports = ports;
     this.#options = options;
-    const report = options.event ?? (() => {});
+    const report = (event: BusEvent): void => this.#reported(event);
     this.#lives = new Lives(ports.ring, ports.overlay.publicKey, options.restored === true);
     this.#alarms = new Alarms(ports.env, this.counters, report);
     const shared = {
       ...ports,
+      post: ports.post ?? null,
       topic: this.topic,
       token: () => this.#token(),
       report,
@@ -118,12 +128,19 @@ class MessageBus implements Bus {
       overlay.onRoute((to, reachable) => this.#route(to, reachable)),
     ];
     this.#register();
+    this.#ports.post?.start({
+      letter: (letter) => this.#openLetter(letter),
+      changed: () => {
+        for (const runner of this.#outbound.values()) runner.relays();
+      },
+    });
   }
 
   stop(): void {
     this.#started = false;
     this.#alive = false;
     this.#early = [];
+    this.#ports.post?.stop();
     for (const remove of this.#listeners) remove();
     this.#listeners = [];
     for (const runner of this.#outbound.values()) runner.stop();
@@ -223,7 +240,75 @@ class MessageBus implements Bus {
       case 'reset':
         this.#decoded(frame, resetLayout, (reset) => this.#answer(stream, { kind: 'reset', frame: reset }));
         break;
+      case 'receipt':
+        // Only sealed, by a relay: nobody else may say what is settled.
+        this.counters.unwanted++;
+        break;
+      case 'relays':
+        this.#ports.post?.told(from, frame.body);
+        break;
+      default:
+        unreachable(frame.kind);
     }
+  }
+
+  /** What has come by a relay: proven by its seal alone. */
+  #openLetter(letter: CameLetter): void {
+    const { from, isControl, done } = letter;
+    const frame = openFrame(letter.frame);
+    if (!this.#alive) return done(true);
+    if (!this.#options.knows(from)) this.counters.unknownSender++;
+    else if (frame === null) this.counters.malformed++;
+    else if (frame.course.from !== from || frame.course.to !== this.#ports.overlay.publicKey)
+      this.counters.misdirected++;
+    else if (frame.kind === 'batch' && !isControl) return this.#letterBatch(frame, letter);
+    else if (frame.kind === 'receipt' && isControl) this.#receipt(frame);
+    else if (frame.kind === 'relays') this.#ports.post?.told(from, frame.body);
+    else this.counters.unwanted++;
+    done(false);
+    return undefined;
+  }
+
+  #letterBatch(frame: OpenedFrame, letter: CameLetter): void {
+    const { from, lane } = frame.course;
+    const batch = batchLayout.decode(frame.body);
+    if (!isRefusal(batch) && batch.token === noToken) {
+      this.#inboundOf(from, lane).letter(batch, (frame.flags & firstFlag) !== 0, letter);
+      return;
+    }
+    this.counters.malformed++;
+    letter.done(false);
+  }
+
+  #receipt(frame: OpenedFrame): void {
+    const { from, lane } = frame.course;
+    const stream = this.#outbound.get(keyOf(from, lane));
+    this.#decoded(frame, receiptLayout, (receipt) => this.#answer(stream, { kind: 'receipt', frame: receipt }));
+  }
+
+  /** Contacts learn where letters for this node may be left: at the first news of a life. */
+  #tellRelays(to: PublicKey): void {
+    const { post, overlay } = this.#ports;
+    if (post?.ownList === null || post === undefined || post === null || this.#toldRelays.has(to)) return;
+    this.#toldRelays.add(to);
+    const frame = relaysFrame({ from: overlay.publicKey, to, lane: 1 }, post.ownList);
+    const untold = (): void => {
+      this.#toldRelays.delete(to);
+    };
+    if (!overlay.reachable(to)) {
+      const what = { to, frame, kind: 'data', slot: 'relays', first: 0 } as const;
+      post.leave(what, ({ relay }) => (relay === null ? untold() : undefined));
+    } else {
+      const sent = { to, topic: this.topic, payload: frame, deadlineMs: 60_000, priority: 0 } as const;
+      const ended = (became: string): void => (became === 'aborted' ? untold() : undefined);
+      if (sendFrame(overlay, sent, ended) === 'refused') untold();
+    }
+  }
+
+  #reported(event: BusEvent): void {
+    if (event.kind === 'acked' || event.kind === 'left') this.#tellRelays(event.to);
+    else if (event.kind === 'stored') this.#tellRelays(event.from);
+    this.#options.event?.(event);
   }
 
   #decoded<T extends object>(frame: OpenedFrame, layout: Layout<T>, then: (value: T) => void): void {

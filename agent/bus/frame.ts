@@ -15,6 +15,13 @@ import type { Position } from './position.ts';
  *     | <------ ack (token, next, held, busy) |   batches below `next` are durable there
  *     | <---------------------- reset (token) |   no such session here (restarted): say hello again
  *
+ * By way of relays, between two that are never online at once, there is no session: batches with `noToken`, each taken
+ * when what comes before it is there, and one answer, always the newest, of how far that is:
+ *
+ *     | batch (no token), batch … ----------> |   sealed, through a relay (relay/)
+ *     | <--------- receipt (place, missing) - |   the same way back
+ *     | relays --------------------------- -> |   where the sender's own letters may be left; also in a session
+ *
  * `from` and `to` bind each frame to its direction: overlay keys are the same both ways, so a reflected or re-addressed
  * frame would open. A token is made by the receiver for one session of one stream and kept in memory alone: a frame of
  * an earlier life of either end, or a replayed one, belongs to no session and is refused.
@@ -23,11 +30,13 @@ export const busVersion = 1;
 /** The version's own topic, so that another version's frames never reach this decoder. */
 export const busTopic = 'hypha/bus/1';
 
-export const frameKinds = { hello: 1, welcome: 2, batch: 3, ack: 4, reset: 5 } as const;
+export const frameKinds = { hello: 1, welcome: 2, batch: 3, ack: 4, reset: 5, receipt: 6, relays: 7 } as const;
 export type FrameKind = keyof typeof frameKinds;
 
 /** In a hello or welcome: the ring there comes from a backup, and they have not met since. */
 export const restoredFlag = 1;
+/** In a batch that comes by a relay: all before it is settled at the sender, which could not send it again. */
+export const firstFlag = 2;
 
 /** No session, no question. */
 export const noToken = '0'.repeat(16);
@@ -35,9 +44,9 @@ export const noToken = '0'.repeat(16);
 /** What every frame begins with. 68 bytes. */
 export const headLayout = layout('bus.head', {
   version: constant(u8, busVersion),
-  kind: within(u8, 1, 5),
+  kind: within(u8, 1, 7),
   lane: within(u8, 0, 2),
-  /** Bit 0 in hello and welcome: the ring there comes from a backup, and they have not met since. Else zero, and ignored. */
+  /** `restoredFlag` in hello and welcome, `firstFlag` in a batch of no session. Else zero, and ignored. */
   flags: u8,
   from: hex<PublicKey>(32),
   to: hex<PublicKey>(32),
@@ -91,11 +100,21 @@ export const ackLayout = layout('bus.ack', {
 
 export const resetLayout = layout('bus.reset', { token: hex(8) });
 
+/** By way of a relay: `place` and `refused` as in a welcome. `missing`: 1 when what came is not what follows that place. */
+export const receiptLayout = layout('bus.receipt', {
+  placeEpoch: hex<Epoch>(12),
+  placeSequence: u64,
+  placeOrdinal: u64,
+  refused: u64,
+  missing: within(u8, 0, 1),
+});
+
 export type Hello = Values<typeof helloLayout>;
 export type Welcome = Values<typeof welcomeLayout>;
 export type Batch = Values<typeof batchLayout>;
 export type Ack = Values<typeof ackLayout>;
 export type Reset = Values<typeof resetLayout>;
+export type Receipt = Values<typeof receiptLayout>;
 type Values<L> = L extends Layout<infer T> ? T : never;
 
 /** Between whom, and on which lane. */
@@ -113,7 +132,7 @@ export interface OpenedFrame {
   readonly body: Uint8Array;
 }
 
-const kindNames: readonly (FrameKind | undefined)[] = [undefined, 'hello', 'welcome', 'batch', 'ack', 'reset'];
+const kindNames = [undefined, ...(Object.keys(frameKinds) as FrameKind[])];
 
 /** The head of a frame; null for anything that is not one of this version. */
 export function openFrame(bytes: Uint8Array): OpenedFrame | null {
@@ -136,6 +155,14 @@ export function frameOf<T extends object>(
   const bytes = Buffer.allocUnsafe(headBytes + table.size(value));
   writeHead(bytes, kind, course, flags);
   table.encodeInto(value, bytes, headBytes);
+  return bytes;
+}
+
+/** `list`: as relay/known-relays.ts writes it. */
+export function relaysFrame(course: Course, list: Uint8Array): Uint8Array {
+  const bytes = Buffer.allocUnsafe(headBytes + list.length);
+  writeHead(bytes, 'relays', course);
+  bytes.set(list, headBytes);
   return bytes;
 }
 

@@ -4,10 +4,12 @@ import type { Overlay } from '#overlay';
 import type { Lane, Ring } from '#ring';
 import type { Loss } from './arrival.ts';
 import type { Budget } from './budget.ts';
+import type { Batch } from './frame.ts';
 import { Inbound } from './inbound.ts';
 import type { InboundCount, InboundEffect, InboundEvent } from './inbound-events.ts';
 import type { Lives } from './lives.ts';
 import { StreamMemory } from './memory.ts';
+import type { CameLetter, Post } from './relay/post-types.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
 import type { BusEvent, Delivered, RaisedAlarm } from './types.ts';
@@ -23,12 +25,16 @@ export interface InboundHouse {
   readonly deliver: (records: readonly Delivered[]) => void;
   readonly gap: (from: PublicKey, lane: Lane, loss: Loss) => void;
   readonly lives: Lives;
+  /** Null: nothing goes or comes by relays. */
+  readonly post: Post | null;
   readonly count: (what: InboundCount) => void;
   readonly alarm: (alarm: RaisedAlarm) => void;
   readonly report: (event: BusEvent) => void;
 }
 
 const answerDeadlineMs = 30_000;
+/** Letters whose relay may still be told. */
+const lettersKnown = 128;
 
 /** Carries out what one inbound stream's machine wants. */
 export class InboundRunner {
@@ -38,6 +44,8 @@ export class InboundRunner {
   readonly #machine: Inbound;
   readonly #timer: DeadlineTimer;
   readonly #events: InboundEvent[] = [];
+  readonly #letters = new Map<number, CameLetter>();
+  #letterId = 0;
   #running = false;
   #stopped = false;
 
@@ -89,10 +97,41 @@ export class InboundRunner {
     this.#timer.look();
   }
 
+  /** A batch that has come by a relay. */
+  letter(frame: Batch, isFirst: boolean, letter: CameLetter): void {
+    const id = ++this.#letterId;
+    this.#letters.set(id, letter);
+    this.feed({ kind: 'letter', letter: { id, frame, isFirst, bytes: letter.frame.length } });
+  }
+
+  /** A letter that is kept in memory is heard of again. */
+  #letterDone(id: number, isKept: boolean): void {
+    this.#letters.get(id)?.done(isKept);
+    if (!isKept) this.#letters.delete(id);
+    const [oldest] = this.#letters.keys();
+    if (this.#letters.size > lettersKnown && oldest !== undefined) this.#letters.delete(oldest);
+  }
+
+  /** Letters leave their relays when their receipt lies there: if this node dies before, they come again. */
+  #receipt(frame: Uint8Array, ids: readonly number[]): void {
+    const last = this.#letters.get(ids.at(-1) ?? this.#letterId);
+    const first = last?.relay ?? 0;
+    const { from: to, lane } = this;
+    this.#house.post?.leave({ to, frame, kind: 'control', slot: `receipt/${lane}`, first }, () => {
+      for (const id of ids) this.#letterDone(id, false);
+    });
+  }
+
   #carryOut(effect: InboundEffect): void {
     switch (effect.kind) {
       case 'send':
         this.#send(effect.payload);
+        break;
+      case 'letter':
+        this.#letterDone(effect.id, effect.became === 'kept');
+        break;
+      case 'receipt':
+        this.#receipt(effect.payload, effect.ids);
         break;
       case 'deliver':
         this.#house.deliver(effect.records);

@@ -11,6 +11,8 @@ import { noToken } from './frame.ts';
 import type { InboundCount, InboundEffect, InboundEvent, InboundOptions } from './inbound-events.ts';
 import type { StreamMemory } from './memory.ts';
 import { earlier } from './patience.ts';
+import type { Position } from './position.ts';
+import { LettersIn } from './relay/letters-in.ts';
 import type { Ahead, Session } from './session.ts';
 import { windowLimit } from './session.ts';
 import type { Alarm, Delivered } from './types.ts';
@@ -20,8 +22,12 @@ const longestRoomWait = 5_000;
 
 /** Appended, not yet durable. */
 interface Pending {
-  readonly session: Session;
+  /** Null: a letter, `number` its id. */
+  readonly session: Session | null;
   readonly number: number;
+  readonly place: Position;
+  /** Nothing of the batch comes after it. */
+  readonly isLast: boolean;
   readonly last: Sequence;
   readonly records: readonly Delivered[];
   readonly losses: readonly Loss[];
@@ -49,6 +55,9 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   #session: Session | null = null;
   #pending: Pending[] = [];
   #durableRefused: number;
+  #durablePlace: Position;
+  /** What comes by relays, outside of any session. */
+  readonly #letters: LettersIn<Stored>;
   /** When this life began. */
   readonly #metBefore: Met;
   #blocked = false;
@@ -63,6 +72,18 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     this.#memory = options.memory;
     this.#metBefore = options.memory.met;
     this.#durableRefused = options.memory.refused;
+    this.#durablePlace = options.memory.place;
+    this.#letters = new LettersIn({
+      options,
+      memory: () => this.#memory,
+      isBlocked: () => this.#blocked,
+      store: (arrival) => this.#store(arrival),
+      storeOrRefuse: (arrival) => this.#storeOrRefuse(arrival),
+      block: () => this.#block(),
+      appended: (id, stored, bytes, isLast) => this.#note(null, id, stored, bytes, isLast),
+      push: (effect) => this.#effects.push(effect),
+      count: (what) => this.#count(what),
+    });
     const back = { from: options.self, to: options.from, lane: options.lane };
     this.#acquaintance = new Acquaintance(options.memory.met, options.lives.present.epoch);
     this.#answers = new Answers(back, options.lives.present.epoch, (payload) =>
@@ -75,7 +96,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   }
 
   deadline(): Instant {
-    return earlier(this.#answers.retryAt, this.#roomAt);
+    return earlier(earlier(this.#answers.retryAt, this.#roomAt), this.#letters.deadline);
   }
 
   step(event: InboundEvent, now: Instant): readonly InboundEffect[] {
@@ -94,6 +115,9 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       case 'batch':
         this.#batch(event.frame, event.bytes);
         break;
+      case 'letter':
+        this.#letters.came(event.letter, now);
+        break;
       case 'durable':
         this.#durable(event.upTo);
         break;
@@ -106,6 +130,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
       case 'timer':
         if (this.#answers.retryAt <= now) this.#answers.retryAt = never;
         if (this.#roomAt <= now) this.#room();
+        this.#letters.timer(now, this.#durablePlace, this.#durableRefused);
         return;
       default:
         unreachable(event);
@@ -228,13 +253,13 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     this.#note(session, frame.number, stored, bytes);
   }
 
-  #note(session: Session, number: number, stored: Stored, bytes: number): void {
+  #note(session: Session | null, number: number, stored: Stored, bytes: number, isLast = true): void {
     const last = stored.last ?? this.#pending.at(-1)?.last ?? sequence(0);
     const { records, arrival } = stored;
     const { losses, duplicates } = arrival;
     if (arrival.wentBack) this.#wentBack();
-    const refused = this.#memory.refused;
-    this.#pending.push({ session, number, last, records, losses, duplicates, refused, bytes });
+    const { refused, place } = this.#memory;
+    this.#pending.push({ session, number, place, isLast, last, records, losses, duplicates, refused, bytes });
     if (last === 0) this.#durable(last);
   }
 
@@ -267,7 +292,10 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
   #release(one: Pending): void {
     this.#options.budget.give(one.bytes);
     this.#durableRefused = one.refused;
-    if (one.session === this.#session) {
+    this.#durablePlace = one.place;
+    if (one.session === null) {
+      if (one.isLast) this.#letters.durable(one.number, this.#now);
+    } else if (one.session === this.#session) {
       one.session.durable = one.number + 1;
       this.#answers.ackDue = true;
     }
@@ -284,6 +312,7 @@ export class Inbound implements Machine<InboundEvent, InboundEffect> {
     const wasBlocked = this.#blocked;
     this.#blocked = false;
     if (this.#session !== null) this.#takeReady(this.#session);
+    this.#letters.take(this.#now);
     if (wasBlocked && !this.#blocked) this.#answers.ackDue = true;
   }
 

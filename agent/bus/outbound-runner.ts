@@ -6,6 +6,7 @@ import type { Lives } from './lives.ts';
 import { Outbound } from './outbound.ts';
 import type { OutboundEffect, OutboundEvent } from './outbound-events.ts';
 import { hopLimit } from './packer.ts';
+import type { Post } from './relay/post-types.ts';
 import { sendFrame } from './sending.ts';
 import { DeadlineTimer } from './timer.ts';
 import type { BusEvent, RaisedAlarm, StreamOptions, StreamStatus } from './types.ts';
@@ -19,6 +20,8 @@ export interface OutboundHouse {
   readonly topic: Uint8Array;
   readonly token: () => string;
   readonly lives: Lives;
+  /** Null: nothing goes by relays. */
+  readonly post: Post | null;
   readonly count: (what: 'far-end-restarted', stream: StreamOptions) => void;
   readonly alarm: (alarm: RaisedAlarm) => void;
   readonly report: (event: BusEvent) => void;
@@ -48,6 +51,7 @@ export class OutboundRunner {
       lives: house.lives,
       rule: stream.rule,
       value: stream.cursor.value,
+      mark: house.post === null ? undefined : (house.ring.state(this.#markKey) ?? null),
       nonce: token,
       fraction: () => env.random.fraction(),
     });
@@ -59,6 +63,7 @@ export class OutboundRunner {
   }
 
   start(): void {
+    this.relays();
     this.#look();
     this.durable();
   }
@@ -68,6 +73,16 @@ export class OutboundRunner {
     this.#timer.cancel();
     for (const id of this.#messages.values()) this.#house.overlay.abort(id);
     this.#messages.clear();
+  }
+
+  /** The contact's relays may have come within reach, or gone. */
+  relays(): void {
+    const { post } = this.#house;
+    if (post !== null) this.feed({ kind: 'relays', isReady: post.ready(this.stream.to) });
+  }
+
+  get #markKey(): string {
+    return `bus/post/${this.stream.to}/${this.stream.lane}`;
   }
 
   /** New durable records may be there. */
@@ -91,10 +106,10 @@ export class OutboundRunner {
   status(): StreamStatus {
     const { to, lane } = this.stream;
     const machine = this.#machine;
-    const { state, inFlight, delivered, resent, roundTripMs, lastAckAt } = machine;
+    const { state, inFlight, delivered, resent, roundTripMs, lastAckAt, left } = machine;
     const lastAckAgoMs = lastAckAt === null ? null : since(lastAckAt, this.#house.env.clock.now());
     const pending = this.#cursor.account.pending;
-    return { to, lane, state, pending, inFlight, delivered, resent, roundTripMs, lastAckAgoMs };
+    return { to, lane, state, pending, inFlight, delivered, resent, roundTripMs, lastAckAgoMs, left };
   }
 
   #carryOut(effect: OutboundEffect): void {
@@ -104,6 +119,13 @@ export class OutboundRunner {
         break;
       case 'abort':
         this.#abort(effect.id);
+        break;
+      case 'leave':
+        this.#leave(effect);
+        break;
+      case 'mark':
+        // Room or not: without it letters are left twice.
+        this.#house.ring.append([{ kind: 'state', key: this.#markKey, value: effect.value }]);
         break;
       case 'look':
         this.#look();
@@ -132,6 +154,11 @@ export class OutboundRunner {
       default:
         unreachable(effect);
     }
+  }
+
+  #leave({ id, payload, slot, turn }: Extract<OutboundEffect, { kind: 'leave' }>): void {
+    const what = { to: this.stream.to, frame: payload, kind: 'data', slot, first: turn } as const;
+    this.#house.post?.leave(what, ({ relay, waitSeconds }) => this.feed({ kind: 'left', id, relay, waitSeconds }));
   }
 
   #look(): void {

@@ -1,4 +1,4 @@
-import type { Instant, Machine } from '#kernel';
+import type { Instant, Machine, PublicKey, Sequence } from '#kernel';
 import { after, milliseconds, minutes, never, sequence, unreachable } from '#kernel';
 import type { GapRecord, MessageRecord } from '#ring';
 import { Acquaintance } from './acquaintance.ts';
@@ -11,6 +11,7 @@ import { batchBytes, batchRecords } from './packer.ts';
 import { earlier, Patience } from './patience.ts';
 import { Reading } from './reading.ts';
 import { Recap } from './recap.ts';
+import { Posting } from './relay/posting.ts';
 import { Settlement, wentBack } from './settled.ts';
 import { Shipment, type ShipmentParts } from './shipment.ts';
 import type { Alarm } from './types.ts';
@@ -49,6 +50,8 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   readonly #reading = new Reading();
   #state: State = 'closed';
   #shipment: Shipment | null = null;
+  /** Letters at relays, while there is no session. Null: nothing goes by relays. */
+  readonly #posting: Posting | null;
   #recap: Recap | null = null;
   #token = noToken;
   /** The far end, as the last welcome says. */
@@ -75,12 +78,14 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
       settlement: this.#settlement,
       patience: this.#patience,
     };
+    this.#posting = options.mark === undefined ? null : new Posting(this.#parts);
   }
 
   get state(): 'idle' | 'sending' | 'waiting' {
     const busy = this.#shipment?.busy === true;
     if (this.#state === 'open' && !busy) return this.#idle ? 'idle' : 'sending';
-    return this.#reading.may || this.#state === 'greeting' || busy ? 'waiting' : 'idle';
+    const owes = this.#reading.may || this.#posting?.isOwed === true;
+    return owes || this.#state === 'greeting' || busy ? 'waiting' : 'idle';
   }
 
   get delivered(): number {
@@ -95,12 +100,18 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     return this.#patience.roundTripMs;
   }
 
+  /** Where letters lie, and up to which sequence, of which no receipt has come. */
+  get left(): { readonly relay: PublicKey | null; readonly upTo: Sequence } | null {
+    const stored = this.#posting?.stored ?? null;
+    return stored === null ? null : { relay: this.#posting?.relay ?? null, upTo: stored.sequence };
+  }
+
   get inFlight(): number {
     return this.#shipment?.records ?? 0;
   }
 
   deadline(): Instant {
-    return earlier(this.#patience.at, this.#retryAt);
+    return earlier(earlier(this.#patience.at, this.#retryAt), this.#posting?.deadline ?? never);
   }
 
   step(event: OutboundEvent, now: Instant): readonly OutboundEffect[] {
@@ -133,6 +144,15 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
       case 'message':
         this.#message(event.id, event.became, now);
         break;
+      case 'relays':
+        this.#posting?.relays(event.isReady);
+        break;
+      case 'left':
+        this.#turnTo(this.#posting?.left(event.id, event.relay, event.waitSeconds, now));
+        break;
+      case 'receipt':
+        if (this.#state !== 'open') this.#turnTo(this.#posting?.receipt(event.frame, now));
+        break;
       case 'timer':
         this.#timer(now);
         break;
@@ -156,11 +176,24 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     if (this.#state === 'closed') this.#mayOpen(now);
     else if (this.#shipment !== null) this.#ship(this.#shipment, now);
     else if (this.#recap !== null && this.#reading.free) this.#read();
+    if (this.#state !== 'open' && this.#posting !== null && !this.#reading.stale) this.#post(this.#posting, now);
+  }
+
+  #post(posting: Posting, now: Instant): void {
+    const next = posting.proceed(now, this.#reading.may, this.#reading.done);
+    if (next === 'read' && this.#reading.free) this.#read();
+    else this.#turnTo(next);
+  }
+
+  /** Back to what is settled; what a read brings that is still under way is for nobody. */
+  #turnTo(next: 'rewind' | 'read' | null | undefined): void {
+    if (next === 'rewind' && this.#reading.abandon()) this.#rewind();
   }
 
   /** Something to send opens a session; without a route, somebody has to look for one. */
   #mayOpen(now: Instant): void {
-    if (!this.#reading.may || this.#patience.at !== never || this.#reading.stale) return;
+    const owes = this.#reading.may || this.#posting?.isOwed === true;
+    if (!owes || this.#patience.at !== never || this.#reading.stale) return;
     if (this.#reachable) this.#greet(now);
     else {
       this.#outbox.push({ kind: 'look' });
@@ -181,6 +214,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
   #welcome(frame: Welcome, restored: boolean, now: Instant): void {
     if (this.#state !== 'greeting' || !this.#asking.isWelcome(frame.nonce)) return;
     this.#asking.settled();
+    if (this.#posting?.suspend() === true) this.#turnTo('rewind');
     this.#state = 'open';
     this.#token = frame.token;
     this.#patience.rest();
@@ -223,7 +257,8 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     else if (came === 'vain') this.#retryAt = earlier(this.#retryAt, after(now, this.#reading.nextWait()));
     else {
       if (items.length > 0) this.#drained = false;
-      if (this.#recap !== null) this.#goOver(this.#recap, items);
+      if (this.#state !== 'open') this.#turnTo(this.#posting?.items(items, this.#reading.may, now));
+      else if (this.#recap !== null) this.#goOver(this.#recap, items);
       else this.#shipment?.add(items);
     }
   }

@@ -43,7 +43,11 @@ export class Recap {
   }
 
   /** Null when there is nothing to go over. */
-  static of(welcome: Welcome, settled: Position, rule: (record: MessageRecord) => OutgoingRule | null): Recap | null {
+  static of(
+    welcome: Pick<Welcome, 'placeEpoch' | 'placeSequence'>,
+    settled: Position,
+    rule: (record: MessageRecord) => OutgoingRule | null,
+  ): Recap | null {
     if (welcome.placeSequence <= settled.sequence) return null;
     return new Recap(welcome.placeEpoch, welcome.placeSequence, settled.ordinal, rule);
   }

@@ -79,6 +79,14 @@ export type BusEvent =
       readonly resend: boolean;
     }
   | { readonly kind: 'acked'; readonly to: PublicKey; readonly lane: Lane; readonly upTo: Sequence }
+  /** A relay has it durable, for the contact that could not be reached. Not delivered. */
+  | {
+      readonly kind: 'left';
+      readonly to: PublicKey;
+      readonly lane: Lane;
+      readonly upTo: Sequence;
+      readonly relay: PublicKey;
+    }
   | {
       readonly kind: 'stored';
       readonly from: PublicKey;
@@ -114,6 +122,8 @@ export interface StreamStatus {
   readonly resent: number;
   readonly roundTripMs: number | null;
   readonly lastAckAgoMs: number | null;
+  /** What lies at a relay (null: known from before this start) and is not delivered yet, as far as known. */
+  readonly left: { readonly relay: PublicKey | null; readonly upTo: Sequence } | null;
 }
 
 /** Monotonic counts, named as in /metrics without the `hypha_bus_` prefix. */

@@ -10,6 +10,8 @@ import type { Overlay, OverlayOptions, ReceivedMessage } from '#overlay';
 import { createOverlay } from '#overlay';
 import type { Lane, Ring, RingOptions } from '#ring';
 import { openRing } from '#ring';
+import type { Mail } from '../../agent/bus/relay/mail.ts';
+import type { Post } from '../../agent/bus/relay/post-types.ts';
 import { Chance } from './chance.ts';
 import { Courier } from './courier.ts';
 import { SimulatedDisk } from './disk.ts';
@@ -30,6 +32,23 @@ export interface AgentPlan {
   readonly ring: Partial<RingOptions>;
   /** In place of the embedded node. */
   readonly overlay?: (env: Env, identity: Identity, ways: Ways, bus: () => Bus) => Overlay;
+  /** It is a relay, or uses some. */
+  readonly mail?: (parts: MailParts) => Promise<SimulatedMail>;
+}
+
+export interface MailParts {
+  readonly env: Env;
+  readonly overlay: Overlay;
+  readonly ring: Ring;
+  readonly contacts: ReadonlyMap<string, PublicKey>;
+}
+
+/** What an agent has of relays. */
+export interface SimulatedMail {
+  readonly post: Post | null;
+  readonly mail: Pick<Mail, 'admits' | 'receive'>;
+  readonly start: () => void;
+  readonly stop: () => void;
 }
 
 /** How messages get from the overlay to the bus. */
@@ -42,6 +61,7 @@ export interface Life {
   readonly overlay: Overlay;
   readonly bus: Bus;
   readonly links: Links;
+  readonly mail: SimulatedMail | null;
 }
 
 /** An agent without broker and API: ring, overlay, bus and links as compose() ties them, on simulated ground. */
@@ -139,6 +159,7 @@ export class SimulatedAgent {
     if (host === null || !host.alive) return;
     this.#wentBack = this.wentBack;
     this.life?.bus.stop();
+    this.life?.mail?.stop();
     this.life?.links.stop();
     this.life = null;
     this.#serving = null;
@@ -202,12 +223,16 @@ export class SimulatedAgent {
     const { plan } = this;
     const endpoint = (peer: string) => ({ host: peer, port: overlayPort });
     const ways: Ways = {
-      admit: (announced) => bus.admits(announced),
-      received: (message) => this.courier.carry(message, (due) => this.#receive(due)),
+      admit: (announced) => bus.admits(announced) || mail?.mail.admits(announced) === true,
+      received: (message) => {
+        if (mail?.mail.receive(message) === true) return;
+        this.courier.carry(message, (due) => this.#receive(due));
+      },
     };
     const embedded = { listen: [endpoint('::')], peers: plan.peers.map(endpoint), transit: true, ...ways };
     const overlay: Overlay =
       plan.overlay?.(env, this.identity, ways, () => bus) ?? createOverlay(env, this.identity, embedded);
+    const mail = (await plan.mail?.({ env, overlay, ring, contacts: this.#contacts })) ?? null;
     const links = createLinks(
       { env, ring },
       {
@@ -229,11 +254,12 @@ export class SimulatedAgent {
         this.events.push(event);
       },
     };
-    const bus: Bus = createBus({ env, overlay, ring }, port);
+    const bus: Bus = createBus({ env, overlay, ring, post: mail?.post ?? null }, port);
     this.#witness(ring, host);
     links.start(bus);
+    mail?.start();
     bus.start();
-    const life = { host, ring, overlay, bus, links };
+    const life = { host, ring, overlay, bus, links, mail };
     this.#serving = life;
     await overlay.start();
     this.life = life;
