@@ -1,10 +1,12 @@
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomFillSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { FarNamespace } from '../../test/crossing/namespace.ts';
 import { AgentProcess } from '../../test/load/agent-process.ts';
+import { freePort } from '../../test/load/ports.ts';
 import { Publisher } from '../../test/load/publisher.ts';
 import { Subscriber } from '../../test/load/subscriber.ts';
 
@@ -14,6 +16,8 @@ const perSecond = 8;
 const common = { version: 4, qos: 1, keepAliveSeconds: 60 } as const;
 /** The device queue of a modem: so long may what has left the agent wait. */
 const [rate, queue] = ['1mbit', '60ms'];
+/** What the way itself takes, each way: the kernel of a plain machine may have no netem, so a relay beside the hub waits. */
+const wayMs = Number(process.env['WAY_MS'] ?? 20);
 
 interface Latencies {
   readonly p50Ms: number;
@@ -23,8 +27,8 @@ interface Latencies {
 }
 
 /**
- * Urgent readings of 200 bytes from a gateway to a hub in a network namespace, over a veth shaped to 1 Mbit/s both ways (tc tbf):
- * alone, while a file of 64 MB crosses (`hypha send --file`), and while 64 MB of readings on the bulk lane do. Needs root.
+ * Urgent readings of 200 bytes from a gateway to a hub in a network namespace, over a veth shaped to 1 Mbit/s both ways (tc tbf)
+ * and 20 ms long each way: alone, while a file of 64 MB crosses (`hypha send --file`), and while 64 MB of readings on the bulk lane do. Needs root.
  */
 export async function run(): Promise<void> {
   const namespace = new FarNamespace();
@@ -32,10 +36,12 @@ export async function run(): Promise<void> {
   try {
     shape(namespace);
     const pair = await agents(directory, namespace);
+    const relay = await delaying(namespace, pair);
     await Promise.all([pair.hub.start(), pair.gateway.start()]);
     try {
       await measure(directory, pair);
     } finally {
+      relay.kill();
       await Promise.all([pair.gateway.kill(), pair.hub.kill()]);
     }
   } finally {
@@ -48,6 +54,19 @@ interface Agents {
   readonly gateway: AgentProcess;
   readonly hub: AgentProcess;
   readonly door: string;
+  /** Where the gateway dials, and something passes it on to the hub. */
+  readonly relayPort: number;
+}
+
+async function delaying({ wrapper, address }: FarNamespace, { hub, relayPort }: Agents): Promise<ChildProcess> {
+  const [command = '', ...args] = wrapper;
+  const script = fileURLToPath(new URL('lanes/delay.ts', import.meta.url));
+  const places = [address, relayPort, hub.overlayPort, wayMs].map(String);
+  const child = spawn(command, [...args, process.execPath, script, ...places], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
+  return child;
 }
 
 function shape({ name, near, far }: FarNamespace): void {
@@ -66,15 +85,16 @@ async function agents(directory: string, { wrapper, address }: FarNamespace): Pr
   const hub = await AgentProcess.create({ name: 'hub', ...place, wrapper, variables, entry });
   const link = (lane: string): string => `[[link]]\nto = "hub"\ntopics = ["${lane}/#"]\nlane = "${lane}"\n`;
   const ring = 'ring = { size = "256MB" }';
+  const relayPort = await freePort();
   gateway.configure(
-    [hub.overlayUrl],
+    [`tcp://${address}:${relayPort}`],
     `${ring}\ncontacts = { hub = "${hub.publicKey}" }\n${link('urgent')}${link('bulk')}`,
   );
   hub.configure(
     [],
     `${ring}\ncontacts = { gateway = "${gateway.publicKey}" }\n[[accept]]\nfrom = "gateway"\ntopics = ["#"]\nmax_file = "1GB"\n`,
   );
-  return { gateway, hub, door };
+  return { gateway, hub, door, relayPort };
 }
 
 async function measure(directory: string, { gateway, hub, door }: Agents): Promise<void> {
@@ -142,7 +162,9 @@ async function paced(urgent: Publisher, { log, progress }: Subscriber, forSecond
 
 function print(found: ReadonlyMap<string, Latencies>): void {
   const idle = found.get('idle')?.p99Ms ?? Number.NaN;
-  console.log(`urgent readings over ${rate}, ${perSecond}/s for ${seconds} s each, device queue ${queue}`);
+  console.log(
+    `urgent readings over ${rate}, ${perSecond}/s for ${seconds} s each, device queue ${queue}, ${wayMs} ms each way`,
+  );
   line('', 'p50 ms', 'p99 ms', 'worst ms', 'p99 ÷ idle');
   for (const [title, { p50Ms, p99Ms, worstMs }] of found)
     line(title, p50Ms.toFixed(1), p99Ms.toFixed(1), worstMs.toFixed(1), (p99Ms / idle).toFixed(2));
