@@ -334,6 +334,7 @@ export class Outbound implements Machine<OutboundEvent, OutboundEffect> {
     this.#recap = null;
     this.#token = noToken;
     this.#retryAt = never;
+    this.#posting?.drop();
     if (this.#reading.abandon()) this.#rewind();
   }
 

@@ -8,6 +8,7 @@ import type { RelayLimits } from '../../agent/bus/relay/quotas.ts';
 import { Relay } from '../../agent/bus/relay/relay.ts';
 import type { AgentPlan, MailParts, SimulatedMail } from '../sim/agent.ts';
 import { linkTo } from '../sim/scene.ts';
+import type { Lies } from './relay-liar.ts';
 
 export const day = 86_400_000 as Duration;
 
@@ -26,8 +27,14 @@ export const limits: RelayLimits = {
 export type Relays = Map<string, Relay>;
 
 /** A node that only relays. `changed`: what it is bent to. */
-export function relayPlan(name: string, relays: Relays, changes: Partial<RelayLimits> = {}): AgentPlan {
-  const mail = async ({ env, overlay }: MailParts): Promise<SimulatedMail> => {
+export function relayPlan(
+  name: string,
+  relays: Relays,
+  changes: Partial<RelayLimits> = {},
+  lies: Lies | null = null,
+): AgentPlan {
+  const mail = async ({ env, overlay: honest }: MailParts): Promise<SimulatedMail> => {
+    const overlay = lies === null ? honest : lies.sending(env, honest);
     const mailboxes = await openRing(env, {
       directory: '/mailboxes',
       sizeBytes: 4 << 20,
@@ -39,9 +46,10 @@ export function relayPlan(name: string, relays: Relays, changes: Partial<RelayLi
       { limits: { ...limits, ...changes }, standing: () => 'contact' },
     );
     relays.set(name, relay);
+    const mail = new Mail(overlay.publicKey, relay, null);
     return {
       post: null,
-      mail: new Mail(overlay.publicKey, relay, null),
+      mail: lies === null ? mail : lies.receiving(env, honest, mail),
       start: () => relay.start(),
       stop: () => relay.stop(),
     };

@@ -2,6 +2,8 @@ import test from 'ava';
 import type { AgentScene } from '../sim/scene.ts';
 import { inboundOf, serving, sound, start, streamOf } from './kit.ts';
 import { clientPlan, type Relays, relayPlan } from './relay-kit.ts';
+import type { Lies } from './relay-liar.ts';
+import { forgetsFirst, liar } from './relay-liar.ts';
 
 const minute = 60_000;
 const there = (scene: AgentScene, ring: 'a' | 'b', from: 'a' | 'b') =>
@@ -19,9 +21,9 @@ async function awake(scene: AgentScene, name: string, forMs: number): Promise<vo
   await scene.run(forMs);
 }
 
-async function alternating(relays: Relays, names = ['r'], changes = {}): Promise<AgentScene> {
+async function alternating(relays: Relays, names = ['r'], changes = {}, lies: Lies | null = null): Promise<AgentScene> {
   const scene = await serving([
-    ...names.map((name) => relayPlan(name, relays, changes)),
+    ...names.map((name) => relayPlan(name, relays, changes, lies)),
     clientPlan('a', 'b', names, names),
     clientPlan('b', 'a', names, names),
   ]);
@@ -170,4 +172,48 @@ test('whoever loses power at any moment, and the relay too: every message arrive
     t.is(pending(scene, 'a'), 0, `seed ${seed}`);
     t.deepEqual(sound(scene, 'b'), []);
   }
+});
+
+test('a relay that drops, delays, swaps and repeats letters, and confirms what it has thrown away, costs a delay alone', async (t) => {
+  for (let seed = 1; seed <= 3; seed++) {
+    const relays: Relays = new Map();
+    const lies = liar(seed);
+    const scene = await alternating(relays, ['r'], {}, lies);
+    const [a, b] = [scene.agent('a'), scene.agent('b')];
+    for (let round = 0; round < 8; round++) {
+      await awake(scene, 'a', 1_000);
+      if (round < 4) a.publish(500, 1, (id) => `plant/${id % 3}`);
+      if (round === 7) lies.end();
+      await scene.run(3 * minute * 2 ** round);
+      a.die('power');
+      await awake(scene, 'b', 5 * minute);
+      b.die('power');
+    }
+    await awake(scene, 'a', 2 * minute);
+    t.true(there(scene, 'b', 'a'), `seed ${seed}`);
+    t.is(pending(scene, 'a'), 0, `seed ${seed}`);
+    t.true(lies.told() > 20, `${lies.told()} lies`);
+    t.deepEqual(sound(scene, 'b'), []);
+  }
+});
+
+test('when a letter is missing the receiver says so, and the sender leaves it again at its next waking', async (t) => {
+  const relays: Relays = new Map();
+  const lies = forgetsFirst();
+  const scene = await alternating(relays, ['r'], {}, lies);
+  const [a, b] = [scene.agent('a'), scene.agent('b')];
+  await awake(scene, 'a', 1_000);
+  a.publish(600, 1, () => 'plant/1');
+  await scene.run(2 * minute);
+  a.die('power');
+  await awake(scene, 'b', 2 * minute);
+  t.is(lies.told(), 1);
+  t.is(inboundOf(b)?.stored ?? 0, 0, 'nothing is stored out of its turn');
+  b.die('power');
+  await awake(scene, 'a', 2 * minute);
+  a.die('power');
+  await awake(scene, 'b', 2 * minute);
+  t.true(there(scene, 'b', 'a'));
+  t.is(inboundOf(b)?.lost, 0);
+  t.deepEqual(sound(scene, 'b'), []);
 });

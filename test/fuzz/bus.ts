@@ -1,6 +1,7 @@
 import { assert, type Epoch, parsePublicKey } from '#kernel';
 import { ackLayout, batchLayout, frameOf, helloLayout, openFrame, welcomeLayout } from '../../agent/bus/frame.ts';
 import { ItemReader } from '../../agent/bus/item-reader.ts';
+import { openRelayFrame, relayFrame } from '../../agent/bus/relay/frame.ts';
 import type { Target } from '../../scripts/fuzz/target.ts';
 import { readTable } from './same.ts';
 
@@ -10,6 +11,7 @@ const toldGap = Buffer.from('c005030201000161' + '03', 'hex');
 
 export const bus: readonly Target[] = [
   { name: 'bus-frame', seeds: seedFrames, run: readFrame },
+  { name: 'relay-frame', seeds: seedRelayFrames, run: readRelayFrame },
   { name: 'bus-items', seeds: () => [items, toldGap], run: (bytes) => readItems(bytes, bytes.length) },
 ];
 
@@ -27,6 +29,31 @@ function seedFrames(): Uint8Array[] {
     frameOf('batch', course, batchLayout, { token, number: 1, ...before, count: 2, items }),
     frameOf('ack', course, ackLayout, { token, nonce: token, next: 2, held: 1, busy: 0, refused: 0 }),
   ];
+}
+
+function seedRelayFrames(): Uint8Array[] {
+  const key = parsePublicKey('57'.repeat(32));
+  assert(key !== null, 'a key');
+  const ref = '0123456789abcdef';
+  const place = '01'.repeat(20);
+  const envelope = Buffer.from('sealed');
+  return [
+    relayFrame(key, key, { kind: 'deposit', says: { ref, recipient: key, slot: '07'.repeat(16), envelope } }),
+    relayFrame(key, key, { kind: 'custody', says: { ref, verdict: 1, waitSeconds: 60 } }),
+    relayFrame(key, key, { kind: 'letter', says: { ref, place, depositor: key, envelope } }),
+    relayFrame(key, key, { kind: 'taken', says: { place, keep: 0 } }),
+    relayFrame(key, key, { kind: 'announce', says: { of: key, announcement: envelope } }),
+  ];
+}
+
+/** What is read is written back as it was. */
+function readRelayFrame(bytes: Uint8Array): void {
+  const frame = openRelayFrame(bytes);
+  if (frame === null) return;
+  const again = relayFrame(frame.from, frame.to, frame);
+  // The flags are ignored.
+  again[2] = bytes[2] ?? 0;
+  assert(Buffer.compare(again, bytes) === 0, 'the same bytes again');
 }
 
 function readFrame(bytes: Uint8Array): void {

@@ -109,7 +109,7 @@ export class Posting {
   /** There is a session: nothing goes by relays. True: the cursor has to be rewound. */
   suspend(): boolean {
     const wasBusy = this.#packer !== null || this.#recap !== null;
-    this.#drop();
+    this.drop();
     this.#beginAt = never;
     this.#isQuiet = false;
     this.#pausedUntil = never;
@@ -172,7 +172,7 @@ export class Posting {
     }
     const recap = Recap.of(frame, settlement.settled.place, options.rule);
     if (recap === null && !asked) return null;
-    this.#drop();
+    this.drop();
     this.#recap = recap;
     if (asked) this.#isQuiet = true;
     return 'rewind';
@@ -246,13 +246,13 @@ export class Posting {
     const { fraction } = this.#parts.options;
     const wait = Math.min(longestPause, shortestPause * 2 ** Math.min(this.#failures++, 8));
     const pause = Math.max(Math.min(waitSeconds * 1000, longestPause), wait) * (0.75 + fraction() / 2);
-    this.#drop();
+    this.drop();
     this.#pausedUntil = after(now, milliseconds(pause));
     return 'rewind';
   }
 
   #again(): void {
-    this.#drop();
+    this.drop();
     this.#setMark(null);
     this.#repostAt = never;
     this.#patience++;
@@ -270,7 +270,8 @@ export class Posting {
     this.#parts.outbox.push({ kind: 'mark', value: mark === null ? null : markLayout.encode(mark) });
   }
 
-  #drop(): void {
+  /** The cursor is rewound: packing begins again behind the mark. */
+  drop(): void {
     this.#packer = null;
     this.#recap = null;
     this.#underWay = [];
