@@ -1,6 +1,8 @@
 import test from 'ava';
 import { AtRestKey } from '#crypto';
 import type { Cursor, GapRecord, MessageRecord, Ring, RingOptions } from '#ring';
+import { imageOf } from '../../agent/ring/image.ts';
+import { SimulatedDisk } from '../sim/disk.ts';
 import { Bench, message, text } from './bench.ts';
 
 const options: Partial<RingOptions> = { sizeBytes: 16 * 64 * 1024 };
@@ -108,3 +110,63 @@ test('what is compacted keeps its sequence, boot, age and provenance', async (t)
     t.true(a.age > after[2].age);
   }
 });
+
+/** Takes an image onto a disk of its own, while the ring goes on and is compacted further. */
+async function imaged(bench: Bench, ring: Ring, goOn: (turn: number) => Promise<void>): Promise<SimulatedDisk> {
+  const disk = new SimulatedDisk(bench.world);
+  await bench.until(disk.makeDirectory('ring'));
+  const parts = imageOf(bench.disk, 'ring', ring.keys, () => ring.checkpoint());
+  for (let turn = 0; ; turn++) {
+    const { done, value: part } = await bench.until(parts.next());
+    if (done === true || part === undefined) return disk;
+    if (part.kind === 'again')
+      for (const path of disk.paths()) {
+        const file = await bench.until(disk.open(path, 'create'));
+        await bench.until(file.truncate(0));
+      }
+    else {
+      const file = await bench.until(disk.open(`ring/${part.name}`, 'create'));
+      await bench.until(file.write(part.bytes, part.offset));
+    }
+    await goOn(turn);
+  }
+}
+
+for (const [how, more] of [
+  ['plain', {}],
+  ['encrypted', encrypted],
+] as const) {
+  test(`a backup of a compacted ring that goes on has all that waited, under its own sequences (${how})`, async (t) => {
+    const bench = new Bench(4);
+    const ring = await bench.open({ ...options, ...more });
+    const alarms = rare(ring);
+    const readings = ring.cursor({ name: 'readings', filters: ['reading'], except: null, from: 'now' });
+    await run(bench, ring, readings, 1_600);
+    const before = ring.status.compactedSegments;
+    let count = 1_600;
+    const disk = await imaged(bench, ring, async (turn) => {
+      if (turn >= 4) return;
+      await run(bench, ring, readings, 200, count);
+      count += 200;
+    });
+    t.true(before > 30 && ring.status.compactedSegments > before, `${before}, ${ring.status.compactedSegments} compacted`);
+    const original = await bench.until(alarms.read(1_000, 1e9));
+    t.deepEqual(numbersOf(original), everyFortieth(count));
+    const sequences = original.map((one) => (one.kind === 'message' ? one.sequence : -1));
+
+    const heir = new Bench(5, (world) => disk.moved(world));
+    const restored = await heir.open({ ...options, ...more });
+    t.is(restored.status.damagedBatches, 0);
+    const again = rare(restored);
+    await heir.pass(1_000);
+    const read = await heir.until(again.read(1_000, 1e9));
+    const numbers = numbersOf(read);
+    t.true(numbers.length >= 40);
+    t.deepEqual(numbers, everyFortieth(count).slice(0, numbers.length));
+    t.deepEqual(
+      read.map((one) => (one.kind === 'message' ? one.sequence : -1)),
+      sequences.slice(0, read.length),
+    );
+    t.like(again.account, { settled: 0, pending: numbers.length });
+  });
+}

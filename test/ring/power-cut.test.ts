@@ -1,4 +1,6 @@
 import test from 'ava';
+import { AtRestKey } from '#crypto';
+import type { RingOptions } from '#ring';
 import { Bench, Chance } from './bench.ts';
 import { type Cut, cuts, verify } from './cuts.ts';
 import { cutRing } from './workload.ts';
@@ -23,6 +25,28 @@ for (const slowDoes of ['keeps-up', 'lags', 'wants-little'] as const) {
       if (wrong.length > 0) t.fail(`seed ${seed}, ${cut.at}: ${wrong.slice(0, 5).join('; ')}`);
     }
     t.pass();
+  });
+}
+
+const enciphered: Partial<RingOptions> = { keys: { writing: new AtRestKey(Buffer.alloc(32, 'k')), reading: [] } };
+
+for (const [how, seed, slowDoes, steps, options] of [
+  ['encrypted, and compacted', 17, 'wants-little', 200, enciphered],
+  ['encrypted and compressed, and compacted', 18, 'wants-little', 260, { ...enciphered, compress: 'auto' }],
+  ['encrypted, and full', 19, 'lags', 200, enciphered],
+] as const) {
+  test(`a power cut before or after any disk operation of a ring that is ${how} loses nothing durable`, async (t) => {
+    const { workload, cuts: all } = await cuts(seed, steps, slowDoes, false, options);
+    const { droppedRecords: dropped, compactedSegments: compacted } = workload.ring.status;
+    t.is(dropped > 0, slowDoes === 'lags', `${dropped} dropped`);
+    if (slowDoes !== 'lags') t.true(compacted > 0, `${compacted} compacted`);
+    // Every third: the long tests look at all.
+    const some = all.filter((_, index) => index % 3 === seed % 3);
+    t.log(`seed ${seed}: ${some.length} cuts, ${workload.durable} records durable, ${compacted} segments compacted`);
+    for (const cut of some) {
+      const wrong = await verify(cut, workload, seed, options);
+      if (wrong.length > 0) t.fail(`seed ${seed}, ${cut.at}: ${wrong.slice(0, 5).join('; ')}`);
+    }
   });
 }
 
