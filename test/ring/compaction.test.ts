@@ -149,7 +149,10 @@ for (const [how, more] of [
       await run(bench, ring, readings, 200, count);
       count += 200;
     });
-    t.true(before > 30 && ring.status.compactedSegments > before, `${before}, ${ring.status.compactedSegments} compacted`);
+    t.true(
+      before > 30 && ring.status.compactedSegments > before,
+      `${before}, ${ring.status.compactedSegments} compacted`,
+    );
     const original = await bench.until(alarms.read(1_000, 1e9));
     t.deepEqual(numbersOf(original), everyFortieth(count));
     const sequences = original.map((one) => (one.kind === 'message' ? one.sequence : -1));
