@@ -164,6 +164,7 @@ export class DiskRing implements Ring {
       durable: this.#durable,
       ringTime: this.#ringTime,
       payloadBytes: this.#payloadBytes,
+      refusedBytes: this.#appender.refusedBytes,
     });
   }
 

@@ -14,6 +14,8 @@ export interface StatusParts {
   readonly durable: number;
   readonly ringTime: number;
   readonly payloadBytes: number;
+  /** The smallest append that was refused since room was last told of; infinite if none was. */
+  readonly refusedBytes: number;
 }
 
 /** The ring's figures as they are now. */
@@ -21,7 +23,9 @@ export function statusOf(parts: RecoveredRing, live: StatusParts): RingStatus {
   const { log, damage, checkpointer, state, seen, epoch } = parts;
   const { committer, durable, ringTime, payloadBytes } = live;
   const oldest = log.segments.find((segment) => segment.last >= segment.first);
-  const room = log.admits(batchFrontBytes + recordHeaderBytes);
+  // What is left over may be too little for those who wait, and enough for a smaller record: they wait all the same.
+  const wanted = Number.isFinite(live.refusedBytes) ? live.refusedBytes : recordHeaderBytes;
+  const room = log.admits(committer.stage.length + batchFrontBytes + wanted);
   const stalled = committer.why !== null && committer.whyCode !== 'ring/full';
   return {
     state: stalled ? 'stalled' : room ? 'ok' : 'full',

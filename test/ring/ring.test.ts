@@ -121,6 +121,23 @@ test('a full ring that refuses takes messages again once a reader has passed', a
   t.true(ring.append([message('a', body)]).ok);
 });
 
+test('a ring whose last room is too little for what it refused is full, though a smaller record would fit', async (t) => {
+  for (const size of [3_000, 5_000, 7_000, 9_000, 12_000, 15_000]) {
+    const bench = new Bench(5);
+    const ring = await bench.open();
+    ring.cursor({ name: 'c', filters: ['#'], except: null, from: 'now' });
+    const body = new Uint8Array(size);
+    for (let isFull = false; !isFull; ) {
+      const appended = ring.append([message('a', body)]);
+      isFull = !appended.ok && appended.reason === 'full';
+      await bench.pass(20);
+    }
+    await bench.pass(5000);
+    t.is(ring.status.state, 'full', `${size} bytes`);
+    await bench.until(ring.close());
+  }
+});
+
 test('a full ring that drops the oldest shows the gap in its place and counts it', async (t) => {
   const bench = new Bench(6);
   const ring = await bench.open({ full: 'drop-oldest' });
