@@ -47,8 +47,8 @@ const metrics: readonly Metric[] = [
     [],
     ({ ring }) => one(ring.status.writes.overBudget ? 1 : 0),
   ),
-  gauge('hypha_ring_commit_window_seconds', 'How long a commit of the normal lane gathers now.', [], ({ ring }) =>
-    one(ring.status.writes.commitWindowMs / 1000),
+  gauge('hypha_ring_commit_window_seconds', 'How long a commit of the lane gathers now.', ['lane'], ({ ring }) =>
+    ring.status.lanes.map(({ lane, commitWindowMs }) => [{ lane }, commitWindowMs / 1000]),
   ),
   counter('hypha_ring_payload_bytes_total', 'Bytes of payload among them.', [], ({ ring }) =>
     one(ring.status.payloadBytes),

@@ -1,7 +1,7 @@
 import { AtRestKey, atRestKeyBytes } from '#crypto';
-import { AgentError, isAgentError, type Random } from '#kernel';
+import { AgentError, type Duration, isAgentError, milliseconds, type Random } from '#kernel';
 import { keyFiles } from '#platform';
-import type { RingKeys, RingOptions } from '#ring';
+import type { LaneName, RingKeys, RingOptions } from '#ring';
 import type { Configuration } from './config/read.ts';
 
 type Settings = Configuration['ring'];
@@ -14,9 +14,19 @@ export async function ringOptions(ring: Settings, data: string, random: Random |
     sizeBytes: size,
     full,
     commitWindow: commit,
+    lanes: lanesOf(ring),
     writeBytesPerDay: write_budget ?? null,
     compress,
     keys: await keysOf(encrypt, `${data}/ring.key`, random),
+  };
+}
+
+/** Urgent records are committed at once unless told otherwise: nobody else's window is theirs. */
+function lanesOf({ urgent, normal, bulk, commit }: Settings): Record<LaneName, { readonly commitWindow: Duration }> {
+  return {
+    urgent: { commitWindow: urgent?.commit ?? milliseconds(0) },
+    normal: { commitWindow: normal?.commit ?? commit },
+    bulk: { commitWindow: bulk?.commit ?? commit },
   };
 }
 

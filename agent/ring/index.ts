@@ -13,6 +13,8 @@ export type {
   GapRecord,
   Keeping,
   Lane,
+  LaneName,
+  LaneStatus,
   MessageRecord,
   NewMessage,
   Provenance,

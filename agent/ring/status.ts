@@ -1,16 +1,18 @@
 import type { Duration, Sequence } from '#kernel';
 import type { Committer } from './committer.ts';
+import { laneNames, lanes } from './lanes.ts';
 import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import type { RecoveredRing } from './recovered.ts';
 import type { Space } from './space.ts';
 import type { Tidier } from './tidier.ts';
-import type { RingStatus } from './types.ts';
+import type { Lane, LaneStatus, RingStatus } from './types.ts';
+import type { Writes } from './writes.ts';
 
 export interface StatusParts {
   readonly committer: Committer;
   readonly space: Space;
   readonly tidier: Tidier;
-  readonly writes: { readonly status: RingStatus['writes'] };
+  readonly writes: Pick<Writes, 'status' | 'windowOf'>;
   readonly durable: number;
   readonly ringTime: number;
   readonly payloadBytes: number;
@@ -43,6 +45,7 @@ export function statusOf(parts: RecoveredRing, live: StatusParts): RingStatus {
     bytesWritten: log.bytesWritten + checkpointer.bytesWritten,
     zeroedBytes: log.zeroesWritten,
     writes: live.writes.status,
+    lanes: lanes.map((lane) => laneStatus(lane, live)),
     payloadBytes,
     oldestAge: (oldest === undefined ? 0 : Math.max(0, ringTime - oldest.born)) as Duration,
     stateBytes: state.bytes,
@@ -52,3 +55,8 @@ export function statusOf(parts: RecoveredRing, live: StatusParts): RingStatus {
     forgottenOrigins: seen.forgotten,
   };
 }
+
+const laneStatus = (lane: Lane, { writes }: StatusParts): LaneStatus => ({
+  lane: laneNames[lane] ?? 'normal',
+  commitWindowMs: writes.windowOf(lane),
+});

@@ -5,6 +5,14 @@ import type { RingKeys } from './keys.ts';
 /** urgent 0, normal 1, bulk 2: each its own order. */
 export type Lane = 0 | 1 | 2;
 
+export type LaneName = 'urgent' | 'normal' | 'bulk';
+
+/** What a lane has its own way; what is missing is as the ring has it. */
+export interface LaneOptions {
+  /** How long a commit may gather that holds nothing more urgent. */
+  readonly commitWindow?: Duration;
+}
+
 export interface RingOptions {
   /** Where the ring's files lie; made if missing. One agent per directory: the composition holds the lock. */
   readonly directory: string;
@@ -13,6 +21,7 @@ export interface RingOptions {
   readonly full: 'drop-oldest' | 'refuse';
   /** How long a commit may gather; 0 commits at the end of the tick. */
   readonly commitWindow: Duration;
+  readonly lanes?: Readonly<Partial<Record<LaneName, LaneOptions>>>;
   /** Bytes a day of powered time: commits gather longer when more is written. Missing: no limit. */
   readonly writeBytesPerDay?: number | null;
   /** `auto`: batches are compressed where that saves pages. Missing: off. */
@@ -189,6 +198,12 @@ export interface WritesStatus {
   readonly commitWindowMs: number;
 }
 
+export interface LaneStatus {
+  readonly lane: LaneName;
+  /** How long a commit gathers now that holds nothing more urgent: more than configured while the write budget is exceeded. */
+  readonly commitWindowMs: number;
+}
+
 export interface RingStatus {
   readonly state: 'ok' | 'full' | 'stalled';
   /** Why it is stalled, in one line for people; null when ok. */
@@ -208,6 +223,8 @@ export interface RingStatus {
   readonly bytesWritten: number;
   readonly zeroedBytes: number;
   readonly writes: WritesStatus;
+  /** Urgent, normal, bulk. */
+  readonly lanes: readonly LaneStatus[];
   /** Topics and bodies, keys and values. */
   readonly payloadBytes: number;
   readonly oldestAge: Duration;

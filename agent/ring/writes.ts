@@ -1,4 +1,5 @@
 import type { Duration } from '#kernel';
+import { windowsOf } from './lanes.ts';
 import type { Lane, RingOptions, WritesStatus } from './types.ts';
 import { WriteBudget } from './write-budget.ts';
 import { WriteMeter } from './write-meter.ts';
@@ -7,6 +8,8 @@ const normal: Lane = 1;
 
 /** What the ring writes to its disk: measured, and kept within a budget by longer commit windows. */
 export class Writes {
+  readonly #windows: readonly Duration[];
+  /** Of what is the ring's own. */
   readonly #window: Duration;
   readonly #ringTime: () => number;
   readonly #total: () => number;
@@ -18,6 +21,7 @@ export class Writes {
   constructor(options: RingOptions, saved: Uint8Array | null, ringTime: () => number, total: () => number) {
     const bytesPerDay = options.writeBytesPerDay ?? null;
     const now = ringTime();
+    this.#windows = windowsOf(options);
     this.#window = options.commitWindow;
     this.#ringTime = ringTime;
     this.#total = total;
@@ -28,7 +32,8 @@ export class Writes {
 
   /** How long a commit gathers that holds something of the lane (null: nothing but the ring's own). Urgent is never stretched. */
   windowOf(lane: Lane | null): Duration {
-    return lane === 0 || this.#budget === null ? this.#window : this.#budget.stretched(this.#window);
+    const window = (lane === null ? undefined : this.#windows[lane]) ?? this.#window;
+    return lane === 0 || this.#budget === null ? window : this.#budget.stretched(window);
   }
 
   committed(): void {

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
-import { docsAsToml, formatProblem, isName, jsonSchema, readSettings, sectionDocs } from '#app';
+import { docsAsToml, formatProblem, isName, jsonSchema, readSettings, ringOptions, sectionDocs } from '#app';
+import { milliseconds } from '#kernel';
 import { hubKey, problemsOf, read, refusal } from './settings.ts';
 
 test('an empty file gives an agent that listens on loopback alone', (t) => {
@@ -395,3 +396,11 @@ function inline(value: unknown): string {
   const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)} = ${inline(item)}`);
   return `{ ${pairs.join(', ')} }`;
 }
+
+test('a lane has its own commit interval, the urgent one commits at once unless told otherwise', async (t) => {
+  const { ring } = read('[ring]\ncommit = "50ms"\nbulk = { commit = "1s" }');
+  const { commitWindow, lanes } = await ringOptions(ring, 'nowhere', null);
+  const found = [commitWindow, lanes?.urgent?.commitWindow, lanes?.normal?.commitWindow, lanes?.bulk?.commitWindow];
+  t.deepEqual(found, [50, 0, 50, 1000].map(milliseconds));
+  t.regex(refusal('[ring.bulk]\ncomit = "1s"'), /ring\.bulk\.comit: .* did you mean "commit"\?/);
+});

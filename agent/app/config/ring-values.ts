@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { worded } from './values.ts';
+import { commitWindow, later, optional, worded } from './values.ts';
 
 /** True: under a key beside the identity. A table: under a key elsewhere, and older keys to read with. */
 export function encryption() {
@@ -10,4 +10,18 @@ export function encryption() {
     old_key_files: z.prefault(z.array(file, { error: 'a list of paths' }), []),
   });
   return worded('true, false or { key_file, old_key_files }', z.union([z.boolean(), table], { error: wanted }));
+}
+
+/** What a lane has its own way. */
+export function lane() {
+  const wanted = 'a table such as { commit = "1s" }';
+  const table = z.strictObject(
+    {
+      commit: optional('As ring.commit, for what is in this lane.', commitWindow(), '"1s"'),
+      size: later('a budget for each lane'),
+      full: later('a budget for each lane'),
+    },
+    { error: wanted },
+  );
+  return worded('{ commit }', table);
 }

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini';
 import * as overlayValue from './overlay-values.ts';
-import { encryption } from './ring-values.ts';
+import { encryption, lane } from './ring-values.ts';
 import * as value from './values.ts';
 
 const { optional, preset, required, worded } = value;
@@ -110,9 +110,17 @@ const ring = section('The disk ring buffer.', {
     value.dayRate(),
     '"2GB/day"',
   ),
-  urgent: value.later('a budget for each lane'),
-  normal: value.later('a budget for each lane'),
-  bulk: value.later('a budget for each lane'),
+  urgent: optional(
+    'The urgent lane: how long its commits gather; "now" unless set here.',
+    lane(),
+    '{ commit = "now" }',
+  ),
+  normal: optional('The normal lane: as ring.commit unless set here.', lane(), '{ commit = "5ms" }'),
+  bulk: optional(
+    'The bulk lane: as ring.commit unless set here. What gathers longer writes fewer pages; what is more urgent takes along what gathers.',
+    lane(),
+    '{ commit = "1s" }',
+  ),
   compress: preset(
     '"auto": what is committed together is compressed where that saves pages of the disk.',
     value.choice(['auto', 'off']),

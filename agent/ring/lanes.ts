@@ -1,0 +1,11 @@
+import type { Duration } from '#kernel';
+import type { Lane, LaneName, RingOptions } from './types.ts';
+
+/** By number. */
+export const laneNames: readonly LaneName[] = ['urgent', 'normal', 'bulk'];
+export const lanes: readonly Lane[] = [0, 1, 2];
+
+/** How long a commit may gather that holds something of the lane. */
+export function windowsOf({ commitWindow, lanes: own }: RingOptions): readonly Duration[] {
+  return laneNames.map((name) => own?.[name]?.commitWindow ?? commitWindow);
+}
