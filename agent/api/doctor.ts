@@ -50,8 +50,10 @@ const fine = (subject: string, found: string): Finding => ({
 });
 
 function ringFindings({ ring }: ApiOptions): Finding[] {
-  const { state, why, usedBytes, sizeBytes, writes } = ring.status;
-  if (state === 'ok' && writes.overBudget) return [overBudget(writes)];
+  const { state, why, usedBytes, sizeBytes, writes, lanes } = ring.status;
+  const short = lanes.filter((lane) => lane.state === 'full').map(laneFull);
+  if (state === 'ok' && writes.overBudget) return [...short, overBudget(writes)];
+  if (state === 'ok' && short.length > 0) return short;
   if (state === 'ok') return [fine('ring', `takes messages, ${Math.round((100 * usedBytes) / sizeBytes)} % in use`)];
   const remedy =
     state === 'full' ? 'bring its readers back, or make it larger: ring.size' : 'make room on the disk, or replace it';
@@ -65,6 +67,14 @@ function ringFindings({ ring }: ApiOptions): Finding[] {
     },
   ];
 }
+
+const laneFull = ({ lane, usedBytes, sizeBytes }: RingStatus['lanes'][number]): Finding => ({
+  subject: `ring, ${lane} lane`,
+  state: 'wrong',
+  cause: 'lane-full',
+  found: `over its budget: ${usedBytes} bytes of ${sizeBytes} wait, its publishers get no acknowledgement`,
+  remedy: `bring its readers back, or make it larger: ring.${lane}.size`,
+});
 
 const overBudget = ({ budgetBytesPerDay, commitWindowMs }: RingStatus['writes']): Finding => ({
   subject: 'ring',

@@ -50,6 +50,15 @@ const metrics: readonly Metric[] = [
   gauge('hypha_ring_commit_window_seconds', 'How long a commit of the lane gathers now.', ['lane'], ({ ring }) =>
     ring.status.lanes.map(({ lane, commitWindowMs }) => [{ lane }, commitWindowMs / 1000]),
   ),
+  gauge('hypha_ring_lane_bytes', 'What the records of the lane take that somebody has to come.', ['lane'], ({ ring }) =>
+    ring.status.lanes.map(({ lane, usedBytes }) => [{ lane }, usedBytes]),
+  ),
+  gauge('hypha_ring_lane_size_bytes', 'The budget of the lane, if it has one.', ['lane'], ({ ring }) =>
+    ring.status.lanes.flatMap(({ lane, sizeBytes }) => (sizeBytes === null ? [] : [[{ lane }, sizeBytes]])),
+  ),
+  gauge('hypha_ring_lane_ok', '1: takes messages; 0: over its budget.', ['lane'], ({ ring }) =>
+    ring.status.lanes.map(({ lane, state }) => [{ lane }, state === 'ok' ? 1 : 0]),
+  ),
   counter('hypha_ring_payload_bytes_total', 'Bytes of payload among them.', [], ({ ring }) =>
     one(ring.status.payloadBytes),
   ),

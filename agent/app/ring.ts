@@ -1,7 +1,7 @@
 import { AtRestKey, atRestKeyBytes } from '#crypto';
 import { AgentError, type Duration, isAgentError, milliseconds, type Random } from '#kernel';
 import { keyFiles } from '#platform';
-import type { LaneName, RingKeys, RingOptions } from '#ring';
+import type { LaneName, LaneOptions, RingKeys, RingOptions } from '#ring';
 import type { Configuration } from './config/read.ts';
 
 type Settings = Configuration['ring'];
@@ -22,12 +22,12 @@ export async function ringOptions(ring: Settings, data: string, random: Random |
 }
 
 /** Urgent records are committed at once unless told otherwise: nobody else's window is theirs. */
-function lanesOf({ urgent, normal, bulk, commit }: Settings): Record<LaneName, { readonly commitWindow: Duration }> {
-  return {
-    urgent: { commitWindow: urgent?.commit ?? milliseconds(0) },
-    normal: { commitWindow: normal?.commit ?? commit },
-    bulk: { commitWindow: bulk?.commit ?? commit },
-  };
+function lanesOf({ urgent, normal, bulk, commit }: Settings): Record<LaneName, LaneOptions> {
+  const of = (lane: Settings['bulk'], window: Duration): LaneOptions => ({
+    commitWindow: lane?.commit ?? window,
+    sizeBytes: lane?.size ?? null,
+  });
+  return { urgent: of(urgent, milliseconds(0)), normal: of(normal, commit), bulk: of(bulk, commit) };
 }
 
 /** The key beside the identity is read wherever the new one lies: what was written under it may still wait. */

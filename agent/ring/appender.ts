@@ -1,11 +1,13 @@
 import type { Clock, Epoch, Sequence } from '#kernel';
 import type { Committer } from './committer.ts';
+import type { LaneSpace } from './lane-space.ts';
 import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import { encodeOrigin, type Origins } from './origins.ts';
 import type { Interests, KnownTopic, Position } from './position.ts';
-import { messageFlags, provenanceBytes, type RecordKind, recordKind, type StoredProvenance } from './record.ts';
+import { messageFlags, type RecordKind, recordKind, recordSize, type StoredProvenance } from './record.ts';
 import type { Seen } from './seen.ts';
+import type { Stage } from './stage.ts';
 import type { State } from './state.ts';
 import type { Appended, Entry, Lane, NewMessage, Provenance, StateChange } from './types.ts';
 
@@ -20,12 +22,15 @@ export interface AppenderOptions {
   readonly origins: Origins;
   readonly seen: Seen;
   readonly interests: Interests;
+  readonly laneSpace: LaneSpace;
   readonly epoch: Epoch;
   readonly ringTime: () => number;
 }
 
 type Refused = Extract<Appended, { ok: false }>;
 const full: Refused = { ok: false, reason: 'full' };
+/** A lane is over its budget. */
+const laneFull: Refused = { ok: false, reason: 'full' };
 const stalled: Refused = { ok: false, reason: 'stalled' };
 const tooLarge: Refused = { ok: false, reason: 'too-large' };
 
@@ -42,6 +47,7 @@ export class Appender {
   #growth = 0;
   #named = 0;
   #messages = 0;
+  readonly #laneBytes = [0, 0, 0];
   /** The most urgent of them. */
   #lane: Lane | null = null;
   /** The size of the smallest append that was refused since the ring last told of room. */
@@ -57,7 +63,7 @@ export class Appender {
     const { committer, log } = this.#options;
     const refusal = this.#refusal(entries);
     if (refusal !== null) {
-      this.refusedBytes = Math.min(this.refusedBytes, this.#bytes);
+      if (refusal !== laneFull) this.refusedBytes = Math.min(this.refusedBytes, this.#bytes);
       return refusal;
     }
     if (committer.stage.length >= log.geometry.stageBytes) committer.commit();
@@ -70,8 +76,17 @@ export class Appender {
       else this.#change(entry);
     }
     const last = committer.stage.last;
+    if (this.#messages > 0) this.#countLanes(committer.stage);
     committer.staged(this.#lane);
     return { ok: true, first: first as Sequence, last: last as Sequence };
+  }
+
+  /** Room for what was refused, or whoever tries again at once is refused again, for ever and in no time. */
+  get takesAgain(): boolean {
+    const { log, committer } = this.#options;
+    if (!Number.isFinite(this.refusedBytes)) return false;
+    const length = committer.stage.length + this.refusedBytes;
+    return (length <= log.geometry.stageBytes || committer.stage.isEmpty) && log.admits(length);
   }
 
   /** A record of the ring's own; null when the stage can take no more until the disk does. */
@@ -98,11 +113,12 @@ export class Appender {
   }
 
   #refusal(entries: readonly Entry[]): Refused | null {
-    const { committer, log, state, origins } = this.#options;
+    const { committer, log, state, origins, laneSpace } = this.#options;
     const { geometry } = log;
     this.#measure(entries);
     const bytes = this.#bytes;
     if (bytes + batchFrontBytes > geometry.largestBatch || this.#growth > state.limitBytes) return tooLarge;
+    if (this.#messages > 0 && laneSpace.neverTakes(this.#laneBytes)) return tooLarge;
     if (this.#growth > 0 && !state.fits(this.#growth)) return full;
     if (this.#named > 0 && !origins.hasRoom(this.#named, log.segments[0]?.first ?? 0)) return full;
     // A stage that is under way leaves the other to fill; when that is full too, the disk is slower than its users.
@@ -113,6 +129,7 @@ export class Appender {
       committer.commit();
     }
     if (this.#messages > 0 && !log.admits(committer.stage.length + bytes)) return full;
+    if (this.#messages > 0 && !laneSpace.takes(this.#laneBytes)) return laneFull;
     committer.stage.reserve(bytes);
     return null;
   }
@@ -123,6 +140,7 @@ export class Appender {
     this.#named = 0;
     this.#messages = 0;
     this.#lane = null;
+    this.#laneBytes[0] = this.#laneBytes[1] = this.#laneBytes[2] = 0;
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as Entry;
       if (entry.kind === 'message') this.#topics[index] = this.#measureMessage(entry);
@@ -140,13 +158,21 @@ export class Appender {
     const known = interests.topic(topic);
     this.#messages++;
     if (this.#lane === null || lane < this.#lane) this.#lane = lane;
-    this.#bytes += recordHeaderBytes + known.bytes.length + body.length;
+    const bytes = recordSize(known.bytes.length, body.length, provenance !== null);
+    this.#laneBytes[lane] = (this.#laneBytes[lane] ?? 0) + bytes;
+    this.#bytes += bytes;
     if (provenance !== null) {
-      this.#bytes += provenanceBytes + 2 * originRecordBytes;
+      this.#bytes += 2 * originRecordBytes;
       this.#named += 2;
     }
     if (latest === 'set') this.#growth += state.retainedGrowth(topic, body);
     return known;
+  }
+
+  #countLanes(stage: Stage): void {
+    const { laneBytes } = stage;
+    for (let lane = 0; lane < 3; lane++) laneBytes[lane] = (laneBytes[lane] ?? 0) + (this.#laneBytes[lane] ?? 0);
+    this.#options.laneSpace.staged(this.#laneBytes);
   }
 
   #message(message: NewMessage, known: KnownTopic): void {
@@ -159,7 +185,7 @@ export class Appender {
     const { positions } = known;
     for (let index = 0; index < positions.length; index++) {
       const position = positions[index] as Position;
-      if (isFor(position, message.provenance)) stage.matched(position);
+      if (isFor(position, message.provenance)) stage.matched(position, message.lane, sequence);
     }
     if (message.latest !== 'none') this.#retain(message, sequence, born);
   }

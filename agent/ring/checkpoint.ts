@@ -4,6 +4,7 @@ import { AgentError } from '#kernel';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { epochBytes, epochOf } from './epoch.ts';
 import { keyWith, missingKey, noKeys, type RingKeys } from './keys.ts';
+import { lanes } from './lanes.ts';
 import { formatVersion } from './layout.ts';
 import type { Origin } from './origins.ts';
 import type { Position } from './position.ts';
@@ -42,7 +43,11 @@ export interface Checkpoint {
 }
 
 /** A checkpoint about to be written: what may change while the pieces go to the disk is encoded or copied already. */
-export type Snapshot = Omit<Checkpoint, 'positions'> & { readonly positions: readonly Buffer[] };
+export type Snapshot = Omit<Checkpoint, 'positions'> & {
+  readonly positions: readonly Buffer[];
+  /** Of each of them, by lane. */
+  readonly newestOf: readonly (readonly number[])[];
+};
 
 /** Writes `checkpoint-N` in one piece or not at all: a draft, synced, renamed, and the directory synced. */
 export async function writeCheckpoint(
@@ -132,6 +137,12 @@ function* parts(checkpoint: Snapshot, out: ByteWriter): Generator<void> {
   for (const retained of checkpoint.retained) yield writeRetained(out, retained);
   out.uint32(checkpoint.seen.length);
   for (const boot of checkpoint.seen) yield writeSeen(out, boot);
+  for (const { laneBytes } of checkpoint.segments) yield writeLanes(out, laneBytes);
+  for (const newestOf of checkpoint.newestOf)
+    yield writeLanes(
+      out,
+      newestOf.map((newest) => Math.min(newest, checkpoint.position)),
+    );
 }
 
 function writeHead(out: ByteWriter, checkpoint: Snapshot): void {
@@ -161,7 +172,7 @@ export function decodeCheckpoint(bytes: Buffer, keys: RingKeys = noKeys): Checkp
   if (reader.uint32() !== magic) return null;
   refuseNewer(reader.uint16());
   reader.uint16();
-  return {
+  const checkpoint = {
     ringId: Uint8Array.prototype.slice.call(reader.raw(16)),
     segmentBytes: reader.uint32(),
     boot: reader.uint32(),
@@ -178,6 +189,8 @@ export function decodeCheckpoint(bytes: Buffer, keys: RingKeys = noKeys): Checkp
     retained: many(reader, readRetained),
     seen: reader.atEnd ? [] : many(reader, readSeen),
   };
+  readLanes(reader, checkpoint);
+  return checkpoint;
 }
 
 function uncovered(bytes: Buffer, keys: RingKeys): Buffer | null {
@@ -221,7 +234,7 @@ function readSegment(reader: ByteReader): Segment {
   const sparse = (flags & sparseBit) !== 0;
   const matches = new Map<number, number>();
   for (let left = reader.uint32(); left > 0; left--) matches.set(reader.uint32(), reader.uint32());
-  return { id, slot, first, last, end, born, lost, sparse, matches };
+  return { id, slot, first, last, end, born, lost, sparse, matches, laneBytes: [0, 0, 0] };
 }
 
 function writeOrigin(out: ByteWriter, origin: Origin): void {
@@ -292,4 +305,17 @@ function readSeen(reader: ByteReader): SavedSeen {
   const epoch = epochOf(reader.raw(12));
   const readChunk = (each: ByteReader) => ({ index: each.uint48(), usedAt: each.uint48(), encoded: each.bytes() });
   return { origin, epoch, chunks: many(reader, readChunk) };
+}
+
+function writeLanes(out: ByteWriter, numbers: readonly number[]): void {
+  for (const number of numbers) out.uint48(number);
+}
+
+/** What an older checkpoint does not say: all bytes are the normal lane's, and cursors may want all of it. */
+function readLanes(reader: ByteReader, { segments, positions, position }: Checkpoint): void {
+  const known = !reader.atEnd;
+  for (const { laneBytes, end } of segments)
+    for (const lane of lanes) laneBytes[lane] = known ? Math.min(reader.uint48(), end) : lane === 1 ? end : 0;
+  for (const { newestOf } of positions)
+    for (const lane of lanes) newestOf[lane] = known ? Math.min(reader.uint48(), position) : position;
 }

@@ -1,6 +1,7 @@
 import type { Log as Journal } from '#kernel';
 import { pageBytes } from '#kernel';
 import { type Findings, planned, wantedIn } from './compaction-plan.ts';
+import { lanes } from './lanes.ts';
 import { viewOf } from './layout.ts';
 import type { Log } from './log.ts';
 import { Matcher, type Names } from './matcher.ts';
@@ -129,10 +130,12 @@ export class Compactor {
     const place = { ringId, segmentBytes, first, ringTime: ringTime(), frontBytes, seal };
     const writer = new SparseWriter(place);
     const taken: Segment[] = [];
+    const laneBytes = [0, 0, 0];
     for (const segment of planned) {
       const mark = writer.mark();
       const wanted = wantedIn(log, segment, this.#options.positions);
-      const outcome = await this.#take(segment, writer);
+      const kept = [0, 0, 0];
+      const outcome = await this.#take(segment, writer, kept);
       // Of one that does not fit behind others nothing is known.
       if (outcome === 'unreadable' || (outcome === 'too-long' && taken.length === 0))
         this.#findings.set(segment, { bytes: segmentBytes, wanted });
@@ -142,16 +145,17 @@ export class Compactor {
       }
       this.#findings.set(segment, { bytes: writer.bytesSince(mark), wanted });
       taken.push(segment);
+      for (const lane of lanes) laneBytes[lane] = (laneBytes[lane] ?? 0) + (kept[lane] ?? 0);
     }
     const last = taken.at(-1);
     if (last === undefined || taken.length < 2) return null;
     this.counts.keptRecords += writer.records;
     const end = writer.finish(last.last, last.id);
-    const compacted = { ...summed(taken), first, last: last.last, id: last.id, end };
+    const compacted = { ...summed(taken), laneBytes, first, last: last.last, id: last.id, end };
     return { sources: taken, compacted, bytes: writer.bytes };
   }
 
-  async #take(segment: Segment, writer: SparseWriter): Promise<'taken' | 'too-long' | 'unreadable'> {
+  async #take(segment: Segment, writer: SparseWriter, kept: number[]): Promise<'taken' | 'too-long' | 'unreadable'> {
     const { log, names } = this.#options;
     const wanting = [...this.#options.positions.values()].filter(({ durableTo }) => durableTo < segment.last);
     const matchers = wanting.map((position) => ({ position, matcher: new Matcher(position, names) }));
@@ -167,8 +171,11 @@ export class Compactor {
         if (step === null || step.kind === 'lost' || this.#stopped) return 'unreadable';
         const { batch } = step;
         const view = viewOf(batch.bytes);
-        for (const { at, sequence, length } of entriesOf(batch))
-          if (wanted(batch, view, at, sequence) && !writer.add(batch, at, sequence, length)) return 'too-long';
+        for (const { at, sequence, length, record } of entriesOf(batch)) {
+          if (!wanted(batch, view, at, sequence)) continue;
+          if (!writer.add(batch, at, sequence, length)) return 'too-long';
+          kept[record.lane] = (kept[record.lane] ?? 0) + length;
+        }
         after = batch.last;
         walker.reuse();
       }
@@ -180,7 +187,7 @@ export class Compactor {
   }
 }
 
-function summed(sources: readonly Segment[]): Omit<Segment, 'id' | 'slot' | 'first' | 'last' | 'end'> {
+function summed(sources: readonly Segment[]): Omit<Segment, 'id' | 'slot' | 'first' | 'last' | 'end' | 'laneBytes'> {
   const matches = new Map<number, number>();
   for (const source of sources)
     for (const [cursor, count] of source.matches) matches.set(cursor, count + (matches.get(cursor) ?? 0));

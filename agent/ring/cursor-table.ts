@@ -33,6 +33,8 @@ export interface CursorTableOptions {
   readonly ringTime: () => number;
   /** Somebody waits for room: settles are written at once. */
   readonly hurry: () => boolean;
+  /** A settled position has changed. */
+  readonly moved: () => void;
   /** A cursor was made, changed or removed. */
   readonly changed: () => void;
   /** A cursor was opened whose records may expire. */
@@ -147,7 +149,8 @@ export class CursorTable implements CursorHost {
   }
 
   dirty(position: Position): void {
-    const { clock, hurry } = this.#options;
+    const { clock, hurry, moved } = this.#options;
+    moved();
     position.revision++;
     this.#dirty.add(position);
     if (hurry()) clock.soon(() => this.flushSettles());
@@ -173,6 +176,7 @@ export class CursorTable implements CursorHost {
     this.#dirty.delete(position);
     this.#options.positions.delete(position.id);
     this.#options.tally.forget(position);
+    this.#options.moved();
     return sequence;
   }
 

@@ -14,6 +14,7 @@ export type {
   Keeping,
   Lane,
   LaneName,
+  LaneOptions,
   LaneStatus,
   MessageRecord,
   NewMessage,

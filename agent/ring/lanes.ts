@@ -9,3 +9,8 @@ export const lanes: readonly Lane[] = [0, 1, 2];
 export function windowsOf({ commitWindow, lanes: own }: RingOptions): readonly Duration[] {
   return laneNames.map((name) => own?.[name]?.commitWindow ?? commitWindow);
 }
+
+/** How much each lane's records may take; Infinity: it has no budget of its own. */
+export function budgetsOf({ lanes: own }: RingOptions): readonly number[] {
+  return laneNames.map((name) => own?.[name]?.sizeBytes ?? Number.POSITIVE_INFINITY);
+}

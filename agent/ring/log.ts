@@ -273,6 +273,7 @@ export class Log {
       last: first - 1,
       end: pageBytes,
       matches: new Map(),
+      laneBytes: [0, 0, 0],
       born: ringTime,
       lost: null,
       sparse: false,

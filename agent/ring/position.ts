@@ -1,7 +1,7 @@
 import type { PublicKey } from '#kernel';
 import { TopicIndex, topicMatches } from '#kernel';
 import { type PendingGap, withGap } from './gaps.ts';
-import type { CursorAccount, DropReason } from './types.ts';
+import type { CursorAccount, DropReason, Lane } from './types.ts';
 
 /** Filters that hold for records after `since`. */
 export interface FilterPeriod {
@@ -33,6 +33,8 @@ export class Position {
   settled = 0;
   dropped: Record<DropReason, number> = { full: 0, damaged: 0, expired: 0, refused: 0, superseded: 0 };
   live = 0;
+  /** The newest record of each lane that it matched. */
+  readonly newestOf = [0, 0, 0];
   discovered = 0;
   value: Uint8Array | null = null;
   /** What was dropped at the settled place and its owner has not been told of, or not settled: in order. */
@@ -60,6 +62,11 @@ export class Position {
   get settledOrdinal(): number {
     const { full, damaged, expired, refused, superseded } = this.dropped;
     return this.settled + full + damaged + expired + refused + superseded;
+  }
+
+  /** Whether records of the lane may be still to come. */
+  wantsLane(lane: Lane): boolean {
+    return this.settledTo < Math.max(this.newestOf[lane] ?? 0, this.discoverTo);
   }
 
   get matched(): number {

@@ -289,8 +289,8 @@ export function liveSegments(slots: readonly FoundSlot[], checkpoint: Checkpoint
   for (const [id, slot] of begun) {
     const first = slot.header?.first ?? slot.claimed?.first ?? 0;
     const sparse = slot.header?.sparse === true;
-    const matches = new Map<number, number>();
-    live.push({ id, slot: slot.slot, first, last: first - 1, end: pageBytes, matches, born: 0, lost: null, sparse });
+    const counts = { matches: new Map<number, number>(), laneBytes: [0, 0, 0] };
+    live.push({ id, slot: slot.slot, first, last: first - 1, end: pageBytes, ...counts, born: 0, lost: null, sparse });
   }
   return checkpoint === null ? withoutSources(live) : live;
 }

@@ -6,7 +6,7 @@ import { LostMatches } from './lost-matches.ts';
 import { decodeOrigin, type Origins } from './origins.ts';
 import { Interests, Position } from './position.ts';
 import { applySettlement, decodeDefinition, decodeSettlement } from './position-codec.ts';
-import { entriesOf, NameReader, recordKind, type StoredProvenance, type StoredRecord } from './record.ts';
+import { entriesOf, NameReader, recordKind, recordSize, type StoredProvenance, type StoredRecord } from './record.ts';
 import type { ReplaySink } from './recovery.ts';
 import type { Seen } from './seen.ts';
 import type { Segment } from './segment.ts';
@@ -120,10 +120,13 @@ export class Replayer implements ReplaySink {
   #message(record: NamedRecord, sequence: number, segment: Segment, batch: Batch): void {
     const topic = record.name;
     const { provenance } = record;
+    const bytes = recordSize(Buffer.byteLength(topic), record.body.length, provenance !== null);
+    segment.laneBytes[record.lane] = (segment.laneBytes[record.lane] ?? 0) + bytes;
     if (provenance !== null) this.#came(provenance, sequence);
     for (const position of this.#interests.topic(topic).positions) {
       if (position.except !== null && provenance !== null && this.origins.names(provenance, position.except)) continue;
       position.live++;
+      position.newestOf[record.lane] = sequence;
       this.#touched.add(position);
       this.#matches.matched(position, sequence);
       segment.matches.set(position.id, (segment.matches.get(position.id) ?? 0) + 1);

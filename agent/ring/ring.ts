@@ -4,6 +4,8 @@ import { Appender } from './appender.ts';
 import { Committer } from './committer.ts';
 import { CursorTable } from './cursor-table.ts';
 import type { RingKeys } from './keys.ts';
+import { LaneSpace } from './lane-space.ts';
+import { budgetsOf } from './lanes.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { Interests } from './position.ts';
@@ -33,6 +35,7 @@ export class DiskRing implements Ring {
   readonly #appender: Appender;
   readonly #cursors: CursorTable;
   readonly #space: Space;
+  readonly #laneSpace: LaneSpace;
   readonly #upkeep: Upkeep;
   readonly #tidier: Tidier;
   readonly #writes: Writes;
@@ -59,6 +62,7 @@ export class DiskRing implements Ring {
       () => this.#ringTime,
       () => this.#log.written + checkpointer.bytesWritten,
     );
+    this.#laneSpace = new LaneSpace({ log: this.#log, positions: parts.positions, budgets: budgetsOf(options) });
     this.#committer = this.#makeCommitter(env);
     this.#appender = this.#makeAppender();
     this.#cursors = this.#makeCursors();
@@ -165,6 +169,7 @@ export class DiskRing implements Ring {
       ringTime: this.#ringTime,
       payloadBytes: this.#payloadBytes,
       refusedBytes: this.#appender.refusedBytes,
+      laneSpace: this.#laneSpace,
     });
   }
 
@@ -208,6 +213,9 @@ export class DiskRing implements Ring {
       if (!position.removed) segment.matches.set(position.id, (segment.matches.get(position.id) ?? 0) + count);
     }
     for (const { position, settledTo, ordinal } of stage.settles) position.madeDurable(settledTo, ordinal);
+    for (const [lane, bytes] of stage.laneBytes.entries())
+      segment.laneBytes[lane] = (segment.laneBytes[lane] ?? 0) + bytes;
+    this.#laneSpace.madeDurable(stage.laneBytes);
     this.#durable = Math.max(this.#durable, stage.last);
     this.#writes.committed();
     this.#payloadBytes += stage.payloadBytes;
@@ -230,13 +238,10 @@ export class DiskRing implements Ring {
 
   #tellRoom(): void {
     if (!this.#refused || this.#committer.why !== null) return;
-    const { stage } = this.#committer;
-    // Room for what was refused, or whoever tries again at once is refused again, for ever and in no time.
-    const length = stage.length + this.#appender.refusedBytes;
-    const fits = length <= this.#log.geometry.stageBytes || stage.isEmpty;
-    if (!fits || !this.#log.admits(length)) return;
+    if (!this.#appender.takesAgain && !this.#laneSpace.takesAgain) return;
     this.#refused = false;
     this.#appender.refusedBytes = Number.POSITIVE_INFINITY;
+    this.#laneSpace.toldOfRoom();
     this.#listeners.tellRoom();
   }
 
@@ -297,6 +302,7 @@ export class DiskRing implements Ring {
       origins,
       seen,
       interests: this.#interests,
+      laneSpace: this.#laneSpace,
       epoch: this.epoch,
       ringTime: () => this.#ringTime,
     });
@@ -318,6 +324,7 @@ export class DiskRing implements Ring {
       whole: () => this.#durable >= this.#parts.last,
       ringTime: () => this.#ringTime,
       hurry: () => this.#refused,
+      moved: () => this.#laneSpace.moved(),
       changed: () => this.#upkeep.cursorsChanged(),
       keepingOpened: () => this.#tidier.look(),
       nextCursorId,

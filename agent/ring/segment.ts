@@ -30,6 +30,8 @@ export interface Segment {
   end: number;
   /** Messages in it that matched, by cursor. */
   readonly matches: Map<number, number>;
+  /** What its messages take, by lane. */
+  readonly laneBytes: number[];
   /** Records' birth on the ring's clock, roughly: that of the segment's first batch. */
   born: number;
   /** Why a lost segment is lost. */

@@ -27,6 +27,8 @@ export class Stage {
   first = 0;
   count = 0;
   payloadBytes = 0;
+  /** What its messages take, by lane. */
+  readonly laneBytes = [0, 0, 0];
   readonly touched: Position[] = [];
   /** Matches of each touched cursor, once sealed. */
   matches: number[] = [];
@@ -59,6 +61,7 @@ export class Stage {
     this.first = first;
     this.count = 0;
     this.payloadBytes = 0;
+    this.laneBytes.fill(0);
     this.touched.length = 0;
     this.settles.length = 0;
     this.state = null;
@@ -92,13 +95,14 @@ export class Stage {
   }
 
   /** Counts a match of the record just added. */
-  matched(position: Position): void {
+  matched(position: Position, lane: Lane, sequence: number): void {
     if (position.stagedIn !== this) {
       position.stagedIn = this;
       position.stagedMatches = 0;
       this.touched.push(position);
     }
     position.stagedMatches++;
+    position.newestOf[lane] = sequence;
   }
 
   /** Where the records begin. */

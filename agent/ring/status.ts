@@ -1,5 +1,6 @@
 import type { Duration, Sequence } from '#kernel';
 import type { Committer } from './committer.ts';
+import type { LaneSpace } from './lane-space.ts';
 import { laneNames, lanes } from './lanes.ts';
 import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import type { RecoveredRing } from './recovered.ts';
@@ -18,6 +19,7 @@ export interface StatusParts {
   readonly payloadBytes: number;
   /** The smallest append that was refused since room was last told of; infinite if none was. */
   readonly refusedBytes: number;
+  readonly laneSpace: LaneSpace;
 }
 
 /** The ring's figures as they are now. */
@@ -56,7 +58,13 @@ export function statusOf(parts: RecoveredRing, live: StatusParts): RingStatus {
   };
 }
 
-const laneStatus = (lane: Lane, { writes }: StatusParts): LaneStatus => ({
-  lane: laneNames[lane] ?? 'normal',
-  commitWindowMs: writes.windowOf(lane),
-});
+function laneStatus(lane: Lane, { writes, laneSpace }: StatusParts): LaneStatus {
+  const budget = laneSpace.budgetOf(lane);
+  return {
+    lane: laneNames[lane] ?? 'normal',
+    commitWindowMs: writes.windowOf(lane),
+    usedBytes: laneSpace.usedBy(lane),
+    sizeBytes: Number.isFinite(budget) ? budget : null,
+    state: laneSpace.isFull(lane) ? 'full' : 'ok',
+  };
+}

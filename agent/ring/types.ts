@@ -11,6 +11,8 @@ export type LaneName = 'urgent' | 'normal' | 'bulk';
 export interface LaneOptions {
   /** How long a commit may gather that holds nothing more urgent. */
   readonly commitWindow?: Duration;
+  /** How much its records may take that somebody has still to come; null: no more than the whole ring. */
+  readonly sizeBytes?: number | null;
 }
 
 export interface RingOptions {
@@ -202,6 +204,12 @@ export interface LaneStatus {
   readonly lane: LaneName;
   /** How long a commit gathers now that holds nothing more urgent: more than configured while the write budget is exceeded. */
   readonly commitWindowMs: number;
+  /** What its records take that somebody has still to come, headers included. */
+  readonly usedBytes: number;
+  /** Its budget; null: none. */
+  readonly sizeBytes: number | null;
+  /** `full`: it refused something for its budget, and there has been no room since. */
+  readonly state: 'ok' | 'full';
 }
 
 export interface RingStatus {

@@ -159,8 +159,13 @@ export class Upkeep {
       position: stage.last,
       segment: segment.id,
       offset: segment.end,
-      segments: log.segments.map((each) => ({ ...each, matches: new Map(each.matches) })),
+      segments: log.segments.map((each) => ({
+        ...each,
+        matches: new Map(each.matches),
+        laneBytes: [...each.laneBytes],
+      })),
       positions: covered.map((position) => encodePosition(position, stage.last)),
+      newestOf: covered.map(({ newestOf }) => [...newestOf]),
     };
   }
 

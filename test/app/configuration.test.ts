@@ -404,3 +404,10 @@ test('a lane has its own commit interval, the urgent one commits at once unless 
   t.deepEqual(found, [50, 0, 50, 1000].map(milliseconds));
   t.regex(refusal('[ring.bulk]\ncomit = "1s"'), /ring\.bulk\.comit: .* did you mean "commit"\?/);
 });
+
+test('a lane\'s budget is taken with full = "refuse", and refused by name without it', async (t) => {
+  const lane = (text: string): string => `[ring]\nfull = "refuse"\nbulk = ${text}`;
+  const { lanes } = await ringOptions(read(lane('{ size = "100MB" }')).ring, 'nowhere', null);
+  t.deepEqual([lanes?.bulk?.sizeBytes, lanes?.normal?.sizeBytes], [100 * 1024 ** 2, null]);
+  t.regex(refusal('[ring.bulk]\nsize = "100MB"'), /ring\.bulk\.size: .*full = "refuse"/);
+});

@@ -61,13 +61,8 @@ test('an estimate of wear says what it assumes', (t) => {
     overBudget: false,
     commitWindowMs: 5,
   };
-  const lanes = [
-    { lane: 'urgent', commitWindowMs: 0 },
-    { lane: 'bulk', commitWindowMs: 5 },
-  ];
-  const text = writesText({ payloadBytes: 1e9, bytesWritten: 2e9, writes, lanes }, { gigabytes: 32, kind: 'consumer' });
+  const text = writesText({ payloadBytes: 1e9, bytesWritten: 2e9, writes }, { gigabytes: 32, kind: 'consumer' });
   // 32 GB × 500 cycles / (2 GB a day × 4) = 2,000 days.
   t.regex(text, /wear: 5\.5 years at 1\.9 GB a day, assuming 32 GB, 500 erase cycles \(consumer\)/);
-  t.regex(text, /commits gather: urgent not at all, bulk 5\.0 ms/);
   t.regex(text, /2\.00 for each byte of content/);
 });

@@ -237,14 +237,15 @@ test('a checkpoint of before, that says nothing of it, is read', async (t) => {
   t.true(ring.hasStored(origin, epoch, 6 as Sequence));
 });
 
-/** Takes the last list out of a checkpoint, as it was written before there was one. */
+/** Takes the last lists out of a checkpoint, as it was written before there were any. */
 async function age(bench: Bench, path: string): Promise<void> {
   const now = Buffer.from(bench.disk.peek(path) ?? []);
   const decoded = decodeCheckpoint(now);
   if (decoded === null || decoded.seen.length === 0) throw new Error(`${path} says nothing of what is stored`);
-  const rest = Buffer.concat([...encodeCheckpoint({ ...decoded, positions: [] })]);
-  const without = Buffer.concat([...encodeCheckpoint({ ...decoded, positions: [], seen: [] })]);
-  const old = Buffer.from(now.subarray(0, now.length - 16 - (rest.length - without.length) - 4));
+  const rest = Buffer.concat([...encodeCheckpoint({ ...decoded, positions: [], newestOf: [] })]);
+  const without = Buffer.concat([...encodeCheckpoint({ ...decoded, positions: [], newestOf: [], seen: [] })]);
+  const lanes = 18 * (decoded.segments.length + decoded.positions.length);
+  const old = Buffer.from(now.subarray(0, now.length - 16 - lanes - (rest.length - without.length) - 4));
   const trailer = Buffer.alloc(16);
   now.copy(trailer, 0, now.length - 16, now.length - 12);
   trailer.writeUInt32LE(crc32(old), 4);

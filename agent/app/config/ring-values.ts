@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { commitWindow, later, optional, worded } from './values.ts';
+import { choice, commitWindow, optional, size, worded } from './values.ts';
 
 /** True: under a key beside the identity. A table: under a key elsewhere, and older keys to read with. */
 export function encryption() {
@@ -14,14 +14,14 @@ export function encryption() {
 
 /** What a lane has its own way. */
 export function lane() {
-  const wanted = 'a table such as { commit = "1s" }';
+  const wanted = 'a table such as { commit = "1s", size = "100MB" }';
   const table = z.strictObject(
     {
       commit: optional('As ring.commit, for what is in this lane.', commitWindow(), '"1s"'),
-      size: later('a budget for each lane'),
-      full: later('a budget for each lane'),
+      size: optional('What its records may take of the ring.', size({ least: '1MB', most: '1024GB' }), '"100MB"'),
+      full: optional('What happens to more: "refuse".', choice(['refuse'], ['drop-oldest']), '"refuse"'),
     },
     { error: wanted },
   );
-  return worded('{ commit }', table);
+  return worded('{ commit, size, full }', table);
 }

@@ -110,16 +110,12 @@ const ring = section('The disk ring buffer.', {
     value.dayRate(),
     '"2GB/day"',
   ),
-  urgent: optional(
-    'The urgent lane: how long its commits gather; "now" unless set here.',
-    lane(),
-    '{ commit = "now" }',
-  ),
-  normal: optional('The normal lane: as ring.commit unless set here.', lane(), '{ commit = "5ms" }'),
+  urgent: optional('The urgent lane. commit: "now" unless set here.', lane(), '{ commit = "now" }'),
+  normal: optional('The normal lane. commit: as ring.commit unless set here.', lane(), '{ commit = "50ms" }'),
   bulk: optional(
-    'The bulk lane: as ring.commit unless set here. What gathers longer writes fewer pages; what is more urgent takes along what gathers.',
+    'The bulk lane. commit: as ring.commit unless set here; what gathers longer writes fewer pages, and what is more urgent takes along what gathers. size: what its records may take that somebody has still to come, refused beyond that, to within a segment (1/16 of the ring, at most 4 MB); without it as much as the whole ring.',
     lane(),
-    '{ commit = "1s" }',
+    '{ commit = "1s", size = "100MB", full = "refuse" }',
   ),
   compress: preset(
     '"auto": what is committed together is compressed where that saves pages of the disk.',

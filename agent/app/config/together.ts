@@ -8,6 +8,7 @@ import { isName } from './values.ts';
 /** What no setting can check alone. */
 export function checkTogether(settings: Settings): Unplaced[] {
   return [
+    ...laneBudgets(settings),
     ...contactNames(settings),
     ...linkTargets(settings),
     ...linkNames(settings),
@@ -17,6 +18,15 @@ export function checkTogether(settings: Settings): Unplaced[] {
     ...tlsWithoutKey(settings),
     ...besideDaemon(settings, isLoopback),
   ];
+}
+
+function laneBudgets({ ring }: Settings): Unplaced[] {
+  return (['urgent', 'normal', 'bulk'] as const).flatMap((lane): Unplaced[] => {
+    const { size, full } = ring[lane] ?? {};
+    if (size === undefined || (full ?? ring.full) === 'refuse') return [];
+    const wanted = 'full = "refuse" with it (to drop within a lane\'s budget is not in this version)';
+    return [{ path: ['ring', lane, 'size'], found: 'a budget', wanted, remedy: 'set that, or remove it' }];
+  });
 }
 
 function contactNames({ contacts }: Settings): Unplaced[] {

@@ -2,6 +2,7 @@ import { ask } from '../client.ts';
 import { duration, print, printJson, readerName, size, table } from '../output.ts';
 import { type CommonOptions, placesOf } from '../paths.ts';
 import { type Route, routeTable } from '../route-table.ts';
+import { type Lane, lanesText } from './lanes.ts';
 import { cardOf, type Wrote, writesText } from './wear.ts';
 
 /** What a running agent shows. The answers' shapes are agent/api/views.ts. */
@@ -113,6 +114,7 @@ function alarmLines(found: readonly Link[]): string[] {
 }
 
 interface RingStatus extends Wrote {
+  readonly lanes: readonly Lane[];
   readonly state: string;
   readonly why: string | null;
   readonly sizeBytes: number;
@@ -139,6 +141,7 @@ export async function ring(options: CommonOptions & { readonly card?: string }):
   print(
     `${found.state}${why}: ${size(found.usedBytes)} used of ${size(found.sizeBytes)}, oldest ${duration(found.oldestAge)}`,
   );
+  print(lanesText(found.lanes, options.wide));
   if (found.damagedRecords > 0) print(`${found.damagedRecords} damaged records set aside`);
   print(writesText(found, card));
   if (found.account.lines.length === 0) return print('No reader: neither a link nor a persistent session.');

@@ -35,27 +35,22 @@ export function cardOf(written: string): Card {
 }
 
 export interface Wrote {
-  readonly lanes: readonly { readonly lane: string; readonly commitWindowMs: number }[];
   readonly payloadBytes: number;
   readonly bytesWritten: number;
   readonly writes: Writes;
 }
 
 /** Bytes a day, windows and budget, and how long a card would bear it. */
-export function writesText({ payloadBytes, bytesWritten, writes, lanes }: Wrote, card: Card): string {
+export function writesText({ payloadBytes, bytesWritten, writes }: Wrote, card: Card): string {
   const { sinceStart, lately, budgetBytesPerDay, overBudget } = writes;
   const perByte = payloadBytes === 0 ? '' : `, ${(bytesWritten / payloadBytes).toFixed(2)} for each byte of content`;
   const budget = budgetBytesPerDay === null ? '' : ` of ${size(budgetBytesPerDay)} a day`;
-  const gathering = lanes.map(({ lane, commitWindowMs }) => `${lane} ${windowText(commitWindowMs)}`).join(', ');
-  const over = overBudget ? ': over the budget, so they gather longer' : '';
+  const over = overBudget ? ': over the budget, so commits gather longer' : '';
   return [
-    `written: ${size(lately.bytes)} in the last ${duration(lately.spanMs)} of running${budget}, ${size(sinceStart.bytes)} since the start${perByte}`,
-    `commits gather: ${gathering}${over}`,
+    `written: ${size(lately.bytes)} in the last ${duration(lately.spanMs)} of running${budget}, ${size(sinceStart.bytes)} since the start${perByte}${over}`,
     wearText(lately, card),
   ].join('\n');
 }
-
-const windowText = (ms: number): string => (ms === 0 ? 'not at all' : duration(ms));
 
 function wearText({ bytes, spanMs }: Writes['lately'], { gigabytes, kind }: Card): string {
   if (spanMs < leastSpanMs || bytes === 0) return 'wear: too little was written yet to tell';

@@ -1,0 +1,22 @@
+import { duration, size, table } from '../output.ts';
+
+/** What `[ring]` status says of a lane. */
+export interface Lane {
+  readonly lane: string;
+  readonly commitWindowMs: number;
+  readonly usedBytes: number;
+  readonly sizeBytes: number | null;
+  readonly state: string;
+}
+
+/** What waits in each lane, its budget, and how long its commits gather. */
+export function lanesText(lanes: readonly Lane[], wide: boolean | undefined): string {
+  const rows = lanes.map(({ lane, usedBytes, sizeBytes, state, commitWindowMs }) => [
+    lane,
+    size(usedBytes),
+    sizeBytes === null ? null : size(sizeBytes),
+    state,
+    commitWindowMs === 0 ? 'at once' : `after ${duration(commitWindowMs)}`,
+  ]);
+  return table(['LANE', 'WAITING', 'BUDGET', 'STATE', 'COMMITTED'], rows, { cut: [], wide });
+}

@@ -1,0 +1,113 @@
+import { lanes } from './lanes.ts';
+import type { Log } from './log.ts';
+import type { Position } from './position.ts';
+import type { Lane } from './types.ts';
+
+export interface LaneSpaceOptions {
+  readonly log: Pick<Log, 'segments'>;
+  readonly positions: ReadonlyMap<number, Position>;
+  /** By lane; Infinity: no budget. */
+  readonly budgets: readonly number[];
+}
+
+/**
+ * What each lane's records take of the ring: those that some cursor has still to come, and those on their way to the disk.
+ * Counted by segment; in the one where the slowest cursor of the lane stands, by the share of its sequences behind that.
+ */
+export class LaneSpace {
+  readonly #options: LaneSpaceOptions;
+  readonly #budgeted: readonly Lane[];
+  readonly #staged = [0, 0, 0];
+  readonly #held = [0, 0, 0];
+  /** Something has changed since what is held was counted, so that it may be less. */
+  #stale = true;
+  /** The smallest append that each lane refused since room was last told of. */
+  readonly #refused = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY];
+
+  constructor(options: LaneSpaceOptions) {
+    this.#options = options;
+    this.#budgeted = lanes.filter((lane) => Number.isFinite(this.budgetOf(lane)));
+  }
+
+  budgetOf(lane: Lane): number {
+    return this.#options.budgets[lane] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Cursors have moved on. */
+  moved(): void {
+    this.#stale = true;
+  }
+
+  staged(bytes: readonly number[]): void {
+    for (let lane = 0; lane < 3; lane++) this.#staged[lane] = (this.#staged[lane] ?? 0) + (bytes[lane] ?? 0);
+  }
+
+  madeDurable(bytes: readonly number[]): void {
+    for (const lane of lanes) {
+      this.#staged[lane] = (this.#staged[lane] ?? 0) - (bytes[lane] ?? 0);
+      this.#held[lane] = (this.#held[lane] ?? 0) + (bytes[lane] ?? 0);
+    }
+    this.#stale = true;
+  }
+
+  /** Whether so many bytes of each lane could ever be taken at once. */
+  neverTakes(bytes: readonly number[]): boolean {
+    return this.#budgeted.some((lane) => (bytes[lane] ?? 0) > this.budgetOf(lane));
+  }
+
+  /** Whether each lane has room for so many bytes more; what is refused is remembered until room is told of. */
+  takes(bytes: readonly number[]): boolean {
+    let taken = true;
+    for (const lane of this.#budgeted) {
+      const more = bytes[lane] ?? 0;
+      if (more === 0 || this.#hasRoom(lane, more)) continue;
+      taken = false;
+      this.#refused[lane] = Math.min(this.#refused[lane] ?? 0, more);
+    }
+    return taken;
+  }
+
+  /** Whether a lane that refused something may take that now. Who was refused is told, and tries again. */
+  get takesAgain(): boolean {
+    return this.#budgeted.some((lane) => this.isFull(lane) && this.#hasRoom(lane, this.#refused[lane] ?? 0));
+  }
+
+  toldOfRoom(): void {
+    this.#refused.fill(Number.POSITIVE_INFINITY);
+  }
+
+  /** It refused something, and nobody has been told of room since. */
+  isFull(lane: Lane): boolean {
+    return Number.isFinite(this.#refused[lane]);
+  }
+
+  usedBy(lane: Lane): number {
+    if (this.#stale) this.#count();
+    return (this.#held[lane] ?? 0) + (this.#staged[lane] ?? 0);
+  }
+
+  #hasRoom(lane: Lane, more: number): boolean {
+    const left = this.budgetOf(lane) - more;
+    if ((this.#held[lane] ?? 0) + (this.#staged[lane] ?? 0) <= left) return true;
+    return this.#stale && this.usedBy(lane) <= left;
+  }
+
+  #count(): void {
+    for (const lane of lanes) this.#held[lane] = this.#heldBy(lane);
+    this.#stale = false;
+  }
+
+  #heldBy(lane: Lane): number {
+    const { log, positions } = this.#options;
+    let from = Number.POSITIVE_INFINITY;
+    for (const position of positions.values()) if (position.wantsLane(lane)) from = Math.min(from, position.settledTo);
+    let bytes = 0;
+    for (let index = log.segments.length - 1; index >= 0; index--) {
+      const segment = log.segments[index];
+      if (segment === undefined || segment.last <= from) break;
+      const { first, last, laneBytes } = segment;
+      bytes += (laneBytes[lane] ?? 0) * (from < first ? 1 : (last - from) / (last - first + 1));
+    }
+    return Math.ceil(bytes);
+  }
+}
