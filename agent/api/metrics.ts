@@ -56,6 +56,9 @@ const metrics: readonly Metric[] = [
   gauge('hypha_ring_lane_size_bytes', 'The budget of the lane, if it has one.', ['lane'], ({ ring }) =>
     ring.status.lanes.flatMap(({ lane, sizeBytes }) => (sizeBytes === null ? [] : [[{ lane }, sizeBytes]])),
   ),
+  counter('hypha_ring_lane_dropped_bytes_total', 'Given up by the lane for its budget.', ['lane'], ({ ring }) =>
+    ring.status.lanes.map(({ lane, droppedBytes }) => [{ lane }, droppedBytes]),
+  ),
   gauge('hypha_ring_lane_ok', '1: takes messages; 0: over its budget.', ['lane'], ({ ring }) =>
     ring.status.lanes.map(({ lane, state }) => [{ lane }, state === 'ok' ? 1 : 0]),
   ),

@@ -22,10 +22,11 @@ export async function ringOptions(ring: Settings, data: string, random: Random |
 }
 
 /** Urgent records are committed at once unless told otherwise: nobody else's window is theirs. */
-function lanesOf({ urgent, normal, bulk, commit }: Settings): Record<LaneName, LaneOptions> {
+function lanesOf({ urgent, normal, bulk, commit, full }: Settings): Record<LaneName, LaneOptions> {
   const of = (lane: Settings['bulk'], window: Duration): LaneOptions => ({
     commitWindow: lane?.commit ?? window,
     sizeBytes: lane?.size ?? null,
+    full: lane?.full ?? full,
   });
   return { urgent: of(urgent, milliseconds(0)), normal: of(normal, commit), bulk: of(bulk, commit) };
 }

@@ -1,4 +1,5 @@
 import { pageBytes } from '#kernel';
+import { lanes } from './lanes.ts';
 import type { Log } from './log.ts';
 import { matchedThrough } from './losses.ts';
 import type { Position } from './position.ts';
@@ -44,10 +45,22 @@ function mayMove(log: Log, segment: Segment, coveredTo: number): boolean {
 function expected(log: Log, segment: Segment, positions: ReadonlyMap<number, Position>, findings: Findings): number {
   const wanted = wantedIn(log, segment, positions);
   const found = findings.get(segment);
+  const most = ofWantedLanes(segment, positions);
   if (found !== undefined && wanted <= found.wanted)
-    return Math.ceil((found.bytes * wanted) / Math.max(1, found.wanted));
+    return Math.min(most, Math.ceil((found.bytes * wanted) / Math.max(1, found.wanted)));
   const records = segment.sparse ? keptIn(segment, positions) : segment.last - segment.first + 1;
-  return Math.ceil(Math.min(1, wanted / Math.max(1, records)) * (segment.end - pageBytes));
+  return Math.min(most, Math.ceil(Math.min(1, wanted / Math.max(1, records)) * (segment.end - pageBytes)));
+}
+
+/** Bytes of the segment in lanes that somebody has still to come: a lane's records may be few and large. */
+function ofWantedLanes({ matches, last, laneBytes }: Segment, positions: ReadonlyMap<number, Position>): number {
+  const wanting = [...positions.values()].filter(
+    ({ id, durableTo, discoverTo }) => durableTo < last && (matches.has(id) || discoverTo > durableTo),
+  );
+  const wanted = lanes.filter((lane) =>
+    wanting.some(({ newestOf, discoverTo, durableTo }) => Math.max(newestOf[lane] ?? 0, discoverTo) > durableTo),
+  );
+  return wanted.reduce<number>((sum, lane) => sum + (laneBytes[lane] ?? 0), 0);
 }
 
 /** Of a compacted segment, about how many records it was made with. */

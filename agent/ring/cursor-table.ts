@@ -4,6 +4,7 @@ import type { Appender } from './appender.ts';
 import type { Committer } from './committer.ts';
 import { type CursorHost, OpenCursor } from './cursor.ts';
 import type { DamageAccount } from './damage.ts';
+import type { Floors } from './floors.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
 import { type Interests, Position } from './position.ts';
@@ -28,6 +29,7 @@ export interface CursorTableOptions {
   readonly damage: DamageAccount;
   readonly positions: Map<number, Position>;
   readonly tally: Tally;
+  readonly floors: Floors;
   readonly durable: () => number;
   readonly whole: () => boolean;
   readonly ringTime: () => number;
@@ -62,6 +64,10 @@ export class CursorTable implements CursorHost {
 
   get durable(): number {
     return this.#options.durable();
+  }
+
+  get floors(): Floors {
+    return this.#options.floors;
   }
 
   get whole(): boolean {

@@ -1,16 +1,17 @@
 import type { PublicKey, Sequence } from '#kernel';
 import { assert } from '#kernel';
 import { type Expired, expiredIn } from './expired.ts';
+import type { Floors } from './floors.ts';
 import type { PendingGap } from './gaps.ts';
 import { gapRecord, messageRecord } from './handed-out.ts';
 import { type Fate, Keeper } from './keeper.ts';
 import { getUint48, sparseEntryBytes, viewOf } from './layout.ts';
 import type { Log } from './log.ts';
-import { matchedThrough, matchesAfter, talliedThrough } from './losses.ts';
+import { matchedUpTo } from './losses.ts';
 import { Matcher } from './matcher.ts';
 import { Overtaken } from './overtaken.ts';
 import type { Position } from './position.ts';
-import type { StoredProvenance } from './record.ts';
+import type { StoredProvenance, StoredRecord } from './record.ts';
 import { readRecord, recordLength } from './record.ts';
 import type { Segment } from './segment.ts';
 import type { Batch } from './tail.ts';
@@ -29,6 +30,7 @@ export interface CursorHost {
   readonly whole: boolean;
   readonly ringTime: number;
   readonly damage: OnDamage;
+  readonly floors: Floors;
   full(stored: StoredProvenance): Provenance | null;
   names(stored: StoredProvenance, key: PublicKey): boolean;
   /** The cursor's settled state changed: it is to be written. */
@@ -328,7 +330,7 @@ export class OpenCursor implements Cursor {
         const topic = this.#matcher.topicIfWanted(batch.bytes, view, at, sequence);
         const record = topic === null ? null : readRecord(batch.bytes, view, at, length);
         if (topic !== null && record !== null) {
-          const fate = this.#keeper?.fateOf(topic, record.born, record.body, now) ?? 'kept';
+          const fate = this.#fateOf(topic, sequence, record, now);
           if (fate === 'kept') {
             const provenance = record.provenance === null ? null : this.#host.full(record.provenance);
             out.push(messageRecord(record, topic, sequence, batch.epoch, now, provenance));
@@ -341,6 +343,11 @@ export class OpenCursor implements Cursor {
       at += length;
     }
     return left;
+  }
+
+  #fateOf(topic: string, sequence: number, { lane, born, body }: StoredRecord, now: number): Fate {
+    if (sequence <= this.#host.floors.durable(lane)) return 'full';
+    return this.#keeper?.fateOf(topic, born, body, now) ?? 'kept';
   }
 
   #pass(batch: Batch, to: number): void {
@@ -369,7 +376,7 @@ export class OpenCursor implements Cursor {
   async #passLost(lost: Lost): Promise<GapRecord | null> {
     const moves = this.#moves;
     const { segment } = lost;
-    const matched = await this.#matchedThrough(lost);
+    const matched = await matchedUpTo(this.#host, this.#position, this.#matcher, lost, this.#newWalker());
     if (moves !== this.#moves || !this.#host.log.isLive(segment)) return null;
     const count = Math.max(0, matched - this.#position.settledOrdinal - this.#unsettled.ordinals);
     const reason = segment.lost ?? 'damaged';
@@ -378,18 +385,6 @@ export class OpenCursor implements Cursor {
     const gap: PendingGap = { from: lost.from, to: lost.to, count, reason, topics: [] };
     this.#unsettled.pushGap(gap);
     return gapRecord(gap);
-  }
-
-  /** As the batch behind it says; else what the segment had for this cursor, less what can still be read of it. */
-  async #matchedThrough({ segment, from, to }: Lost): Promise<number> {
-    const { log, durable } = this.#host;
-    const position = this.#position;
-    const walker = this.#newWalker();
-    const exact = segment.lost === null && from > position.discoverTo;
-    const tallied = exact ? await talliedThrough(walker, position, to, durable) : null;
-    if (tallied !== null) return tallied;
-    const found = to < segment.last ? await matchesAfter(walker, this.#matcher, segment, to) : 0;
-    return matchedThrough(log, position, segment) - found;
   }
 
   /** A segment in which nothing matched: not read at all. The newest one may still get something. */

@@ -1,6 +1,7 @@
 import type { CursorKeeping, Keeping } from './types.ts';
 
-export type Fate = 'kept' | 'expired';
+/** `full`: its lane has given it up. */
+export type Fate = 'kept' | 'expired' | 'full';
 
 /** Decides, for one cursor, which of the records that wait are still to be handed out. */
 export class Keeper {

@@ -1,14 +1,22 @@
-import { lanes } from './lanes.ts';
+import type { Floors } from './floors.ts';
+import { budgetsOf, lanes, policiesOf } from './lanes.ts';
 import type { Log } from './log.ts';
 import type { Position } from './position.ts';
-import type { Lane } from './types.ts';
+import type { RecoveredRing } from './recovered.ts';
+import type { Segment } from './segment.ts';
+import type { Lane, RingOptions } from './types.ts';
 
 export interface LaneSpaceOptions {
   readonly log: Pick<Log, 'segments'>;
   readonly positions: ReadonlyMap<number, Position>;
   /** By lane; Infinity: no budget. */
   readonly budgets: readonly number[];
+  readonly policies: readonly ('drop-oldest' | 'refuse')[];
+  readonly floors: Floors;
 }
+
+/** So much more than is needed is given up at once: not every append is to raise the floor. */
+const slack = 16;
 
 /**
  * What each lane's records take of the ring: those that some cursor has still to come, and those on their way to the disk.
@@ -19,6 +27,7 @@ export class LaneSpace {
   readonly #budgeted: readonly Lane[];
   readonly #staged = [0, 0, 0];
   readonly #held = [0, 0, 0];
+  readonly #dropped = [0, 0, 0];
   /** Something has changed since what is held was counted, so that it may be less. */
   #stale = true;
   /** The smallest append that each lane refused since room was last told of. */
@@ -33,6 +42,10 @@ export class LaneSpace {
     return this.#options.budgets[lane] ?? Number.POSITIVE_INFINITY;
   }
 
+  policyOf(lane: Lane): 'drop-oldest' | 'refuse' {
+    return this.#options.policies[lane] ?? 'refuse';
+  }
+
   /** Cursors have moved on. */
   moved(): void {
     this.#stale = true;
@@ -42,8 +55,9 @@ export class LaneSpace {
     for (let lane = 0; lane < 3; lane++) this.#staged[lane] = (this.#staged[lane] ?? 0) + (bytes[lane] ?? 0);
   }
 
-  madeDurable(bytes: readonly number[]): void {
+  madeDurable(bytes: readonly number[], { laneBytes }: Segment): void {
     for (const lane of lanes) {
+      laneBytes[lane] = (laneBytes[lane] ?? 0) + (bytes[lane] ?? 0);
       this.#staged[lane] = (this.#staged[lane] ?? 0) - (bytes[lane] ?? 0);
       this.#held[lane] = (this.#held[lane] ?? 0) + (bytes[lane] ?? 0);
     }
@@ -55,15 +69,19 @@ export class LaneSpace {
     return this.#budgeted.some((lane) => (bytes[lane] ?? 0) > this.budgetOf(lane));
   }
 
-  /** Whether each lane has room for so many bytes more; what is refused is remembered until room is told of. */
+  /**
+   * Whether each lane has room for so many bytes more, or makes it by giving up its oldest; what is refused is remembered until
+   * room is told of.
+   */
   takes(bytes: readonly number[]): boolean {
     let taken = true;
     for (const lane of this.#budgeted) {
       const more = bytes[lane] ?? 0;
-      if (more === 0 || this.#hasRoom(lane, more)) continue;
+      if (more === 0 || this.policyOf(lane) !== 'refuse' || this.#hasRoom(lane, more)) continue;
       taken = false;
       this.#refused[lane] = Math.min(this.#refused[lane] ?? 0, more);
     }
+    if (taken) this.#giveUpOldest(bytes);
     return taken;
   }
 
@@ -86,6 +104,36 @@ export class LaneSpace {
     return (this.#held[lane] ?? 0) + (this.#staged[lane] ?? 0);
   }
 
+  /** About so many bytes of the lane were given up since the start. */
+  droppedBy(lane: Lane): number {
+    return this.#dropped[lane] ?? 0;
+  }
+
+  #giveUpOldest(bytes: readonly number[]): void {
+    for (const lane of this.#budgeted) {
+      const more = bytes[lane] ?? 0;
+      if (more === 0 || this.policyOf(lane) === 'refuse' || this.#hasRoom(lane, more)) continue;
+      const before = this.#held[lane] ?? 0;
+      const budget = this.budgetOf(lane);
+      this.#keep(lane, Math.max(0, budget - Math.max(more, budget / slack) - (this.#staged[lane] ?? 0)));
+      this.#count();
+      this.#dropped[lane] = this.droppedBy(lane) + before - (this.#held[lane] ?? 0);
+    }
+  }
+
+  /** Raises the lane's floor to where no more than so many bytes of it stand behind. */
+  #keep(lane: Lane, most: number): void {
+    const { log, floors } = this.#options;
+    let kept = 0;
+    for (let index = log.segments.length - 1; index >= 0; index--) {
+      const { first = 1, last = 0, laneBytes } = log.segments[index] ?? {};
+      const bytes = laneBytes?.[lane] ?? 0;
+      if (kept + bytes > most)
+        return floors.raise(lane, last - Math.floor(((last - first + 1) * (most - kept)) / bytes));
+      kept += bytes;
+    }
+  }
+
   #hasRoom(lane: Lane, more: number): boolean {
     const left = this.budgetOf(lane) - more;
     if ((this.#held[lane] ?? 0) + (this.#staged[lane] ?? 0) <= left) return true;
@@ -98,9 +146,10 @@ export class LaneSpace {
   }
 
   #heldBy(lane: Lane): number {
-    const { log, positions } = this.#options;
+    const { log, positions, floors } = this.#options;
     let from = Number.POSITIVE_INFINITY;
     for (const position of positions.values()) if (position.wantsLane(lane)) from = Math.min(from, position.settledTo);
+    from = Math.max(from, floors.wanted(lane));
     let bytes = 0;
     for (let index = log.segments.length - 1; index >= 0; index--) {
       const segment = log.segments[index];
@@ -111,3 +160,6 @@ export class LaneSpace {
     return Math.ceil(bytes);
   }
 }
+
+export const laneSpaceOf = (options: RingOptions, { log, positions, floors }: RecoveredRing): LaneSpace =>
+  new LaneSpace({ log, positions, budgets: budgetsOf(options), policies: policiesOf(options), floors });

@@ -14,3 +14,8 @@ export function windowsOf({ commitWindow, lanes: own }: RingOptions): readonly D
 export function budgetsOf({ lanes: own }: RingOptions): readonly number[] {
   return laneNames.map((name) => own?.[name]?.sizeBytes ?? Number.POSITIVE_INFINITY);
 }
+
+/** What becomes of more than that. */
+export function policiesOf({ lanes: own, full }: RingOptions): readonly ('drop-oldest' | 'refuse')[] {
+  return laneNames.map((name) => own?.[name]?.full ?? full);
+}

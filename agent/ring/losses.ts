@@ -3,7 +3,7 @@ import type { Log } from './log.ts';
 import type { Matcher } from './matcher.ts';
 import type { Position } from './position.ts';
 import type { Segment } from './segment.ts';
-import type { Walker } from './walker.ts';
+import type { Lost, Walker } from './walker.ts';
 
 /** How many records had matched up to the end of a segment. */
 export function matchedThrough(log: Log, position: Position, segment: Segment): number {
@@ -20,7 +20,7 @@ export function matchedThrough(log: Log, position: Position, segment: Segment): 
  * How many records had matched up to `lastLost`, as the batch behind it says: exact, however many others are damaged. Null
  * when it says nothing of the cursor, or was damaged too.
  */
-export async function talliedThrough(
+async function talliedThrough(
   walker: Walker,
   position: Position,
   lastLost: number,
@@ -39,7 +39,7 @@ export async function talliedThrough(
 }
 
 /** How many records of the segment after `after` can still be read and match. */
-export async function matchesAfter(walker: Walker, matcher: Matcher, segment: Segment, after: number): Promise<number> {
+async function matchesAfter(walker: Walker, matcher: Matcher, segment: Segment, after: number): Promise<number> {
   let found = 0;
   for (let at = after; at < segment.last; ) {
     const step = await walker.next(at, segment.last);
@@ -50,4 +50,19 @@ export async function matchesAfter(walker: Walker, matcher: Matcher, segment: Se
   walker.release();
   walker.reuse();
   return found;
+}
+
+/** How many had matched up to the end of what is lost: as the batch behind it says; else what the segment had, less what can still be read of it. */
+export async function matchedUpTo(
+  { log, durable }: { readonly log: Log; readonly durable: number },
+  position: Position,
+  matcher: Matcher,
+  { segment, from, to }: Lost,
+  walker: Walker,
+): Promise<number> {
+  const exact = segment.lost === null && from > position.discoverTo;
+  const tallied = exact ? await talliedThrough(walker, position, to, durable) : null;
+  if (tallied !== null) return tallied;
+  const found = to < segment.last ? await matchesAfter(walker, matcher, segment, to) : 0;
+  return matchedThrough(log, position, segment) - found;
 }

@@ -4,6 +4,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { Checkpointer } from './checkpointer.ts';
 import { DamageAccount } from './damage.ts';
 import { epochBytes, makeEpoch } from './epoch.ts';
+import { Floors } from './floors.ts';
 import { noKeys } from './keys.ts';
 import { geometryOf } from './layout.ts';
 import { Log } from './log.ts';
@@ -107,6 +108,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
     tally: replayer.tally,
     positions: replayer.positions,
     writes: replayer.writes,
+    floors: new Floors(replayer.floors),
     checkpointer: new Checkpointer(env.disk, options.directory, env.log, keptOf(found, retired), found.next, (pieces) =>
       wrapping.cover(pieces),
     ),

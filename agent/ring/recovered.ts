@@ -1,6 +1,7 @@
 import type { Epoch } from '#kernel';
 import type { Checkpointer } from './checkpointer.ts';
 import type { DamageAccount } from './damage.ts';
+import type { Floors } from './floors.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
 import type { Position } from './position.ts';
@@ -18,6 +19,7 @@ export interface RecoveredRing {
   readonly positions: Map<number, Position>;
   /** As the meter of writes was saved. */
   readonly writes: Uint8Array | null;
+  readonly floors: Floors;
   readonly checkpointer: Checkpointer;
   readonly damage: DamageAccount;
   readonly epoch: Epoch;

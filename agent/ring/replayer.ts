@@ -1,6 +1,7 @@
 import { type BatchHeader, tallyOf } from './batch.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import type { DamageAccount } from './damage.ts';
+import { floorsKey } from './floors.ts';
 import { viewOf } from './layout.ts';
 import { LostMatches } from './lost-matches.ts';
 import { decodeOrigin, type Origins } from './origins.ts';
@@ -26,6 +27,8 @@ export class Replayer implements ReplaySink {
   nextCursorId = 1;
   /** What the ring's own meter of writes had saved. */
   writes: Uint8Array | null = null;
+  /** What the lanes had given up. */
+  floors: Uint8Array | null = null;
   readonly #interests = new Interests();
   readonly #damage: DamageAccount;
   readonly #matches = new LostMatches();
@@ -48,6 +51,7 @@ export class Replayer implements ReplaySink {
     for (const { id, key, epoch, lastUsed } of checkpoint.origins) this.origins.define(id, key, epoch, lastUsed);
     for (const [key, value] of checkpoint.values) {
       if (key === writesKey) this.writes = value;
+      else if (key === floorsKey) this.floors = value;
       else this.state.set(key, value);
     }
     for (const retained of checkpoint.retained) this.state.retain(retained.topic, retained);
@@ -100,7 +104,7 @@ export class Replayer implements ReplaySink {
       case recordKind.message:
         return this.#message(record, sequence, segment, batch);
       case recordKind.put:
-        return this.state.set(record.name, Uint8Array.prototype.slice.call(record.body));
+        return this.#put(record.name, Uint8Array.prototype.slice.call(record.body));
       case recordKind.delete:
         return this.state.set(record.name, null);
       case recordKind.cursor:
@@ -137,6 +141,11 @@ export class Replayer implements ReplaySink {
     const body = Uint8Array.prototype.slice.call(record.body);
     const from = provenance === null ? null : this.origins.full(provenance);
     this.state.retain(topic, { sequence, epoch: batch.epoch, topic, lane, qos, retain, body, provenance: from, born });
+  }
+
+  #put(key: string, value: Uint8Array): void {
+    if (key === floorsKey) this.floors = value;
+    else this.state.set(key, value);
   }
 
   #came(provenance: StoredProvenance, sequence: number): void {

@@ -4,8 +4,7 @@ import { Appender } from './appender.ts';
 import { Committer } from './committer.ts';
 import { CursorTable } from './cursor-table.ts';
 import type { RingKeys } from './keys.ts';
-import { LaneSpace } from './lane-space.ts';
-import { budgetsOf } from './lanes.ts';
+import { type LaneSpace, laneSpaceOf } from './lane-space.ts';
 import { Listeners } from './listeners.ts';
 import type { Log } from './log.ts';
 import { Interests } from './position.ts';
@@ -62,7 +61,7 @@ export class DiskRing implements Ring {
       () => this.#ringTime,
       () => this.#log.written + checkpointer.bytesWritten,
     );
-    this.#laneSpace = new LaneSpace({ log: this.#log, positions: parts.positions, budgets: budgetsOf(options) });
+    this.#laneSpace = laneSpaceOf(options, parts);
     this.#committer = this.#makeCommitter(env);
     this.#appender = this.#makeAppender();
     this.#cursors = this.#makeCursors();
@@ -213,9 +212,8 @@ export class DiskRing implements Ring {
       if (!position.removed) segment.matches.set(position.id, (segment.matches.get(position.id) ?? 0) + count);
     }
     for (const { position, settledTo, ordinal } of stage.settles) position.madeDurable(settledTo, ordinal);
-    for (const [lane, bytes] of stage.laneBytes.entries())
-      segment.laneBytes[lane] = (segment.laneBytes[lane] ?? 0) + bytes;
-    this.#laneSpace.madeDurable(stage.laneBytes);
+    this.#laneSpace.madeDurable(stage.laneBytes, segment);
+    this.#parts.floors.madeDurable(stage.floors);
     this.#durable = Math.max(this.#durable, stage.last);
     this.#writes.committed();
     this.#payloadBytes += stage.payloadBytes;
@@ -283,6 +281,7 @@ export class DiskRing implements Ring {
         tally: this.#parts.tally,
         beforeSeal: (stage) => {
           this.#cursors.stageSettles(stage);
+          this.#parts.floors.stage(stage, (...record) => this.#appender.control(...record));
           this.#upkeep.beforeSeal(stage);
         },
         durable: (stage, segment) => this.#madeDurable(stage, segment),
@@ -320,6 +319,7 @@ export class DiskRing implements Ring {
       damage,
       positions,
       tally,
+      floors: this.#parts.floors,
       durable: () => this.#durable,
       whole: () => this.#durable >= this.#parts.last,
       ringTime: () => this.#ringTime,
@@ -335,6 +335,7 @@ export class DiskRing implements Ring {
     return new Space({
       log: this.#log,
       policy: options.full,
+      floors: this.#parts.floors,
       journal: env.log,
       positions: this.#parts.positions,
       openCursor: (position) => this.#cursors.opened(position),
@@ -344,6 +345,7 @@ export class DiskRing implements Ring {
       inUse: (segment) => this.#tidier.inUse(segment),
       tidied: () => this.#tidier.inVain,
       compactsLater: () => this.#tidier.waitsForCheckpoint,
+      exhausted: () => this.#committer.whyCode === 'ring/full',
     });
   }
 
@@ -382,6 +384,7 @@ export class DiskRing implements Ring {
       boot,
       ringTime: () => this.#ringTime,
       writes: this.#writes,
+      floors: this.#parts.floors,
       tidy: () => this.#tidier.run(),
       tellRoom: () => this.#tellRoom(),
     });

@@ -34,6 +34,8 @@ export class Stage {
   matches: number[] = [];
   readonly settles: StagedSettle[] = [];
   state: StateHalf | null = null;
+  /** The lanes' floors, if they were raised. */
+  floors: Uint8Array | null = null;
   #view: DataView;
   /** Up to here nothing needs to be asked: a page for the padding is left. */
   #room: number;
@@ -65,6 +67,7 @@ export class Stage {
     this.touched.length = 0;
     this.settles.length = 0;
     this.state = null;
+    this.floors = null;
   }
 
   /** Makes room for `more` bytes of records. */

@@ -65,6 +65,8 @@ function laneStatus(lane: Lane, { writes, laneSpace }: StatusParts): LaneStatus 
     commitWindowMs: writes.windowOf(lane),
     usedBytes: laneSpace.usedBy(lane),
     sizeBytes: Number.isFinite(budget) ? budget : null,
+    full: laneSpace.policyOf(lane),
     state: laneSpace.isFull(lane) ? 'full' : 'ok',
+    droppedBytes: laneSpace.droppedBy(lane),
   };
 }

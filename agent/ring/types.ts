@@ -13,13 +13,18 @@ export interface LaneOptions {
   readonly commitWindow?: Duration;
   /** How much its records may take that somebody has still to come; null: no more than the whole ring. */
   readonly sizeBytes?: number | null;
+  /** What happens to a message that finds no room in that: it is refused, or the lane's oldest are dropped. Missing: as the ring has it. */
+  readonly full?: 'drop-oldest' | 'refuse';
 }
 
 export interface RingOptions {
   /** Where the ring's files lie; made if missing. One agent per directory: the composition holds the lock. */
   readonly directory: string;
   readonly sizeBytes: number;
-  /** What happens to a message that finds no room. State always finds room (a reserve is kept for it). */
+  /**
+   * What happens to a message that finds no room: it is refused, or the oldest are dropped, of cursors that have nothing urgent to come
+   * first. State always finds room (a reserve is kept for it).
+   */
   readonly full: 'drop-oldest' | 'refuse';
   /** How long a commit may gather; 0 commits at the end of the tick. */
   readonly commitWindow: Duration;
@@ -208,8 +213,11 @@ export interface LaneStatus {
   readonly usedBytes: number;
   /** Its budget; null: none. */
   readonly sizeBytes: number | null;
+  readonly full: 'drop-oldest' | 'refuse';
   /** `full`: it refused something for its budget, and there has been no room since. */
   readonly state: 'ok' | 'full';
+  /** Given up for its budget since the start: about what its records took. */
+  readonly droppedBytes: number;
 }
 
 export interface RingStatus {

@@ -4,6 +4,7 @@ import type { Snapshot } from './checkpoint.ts';
 import type { Checkpointer } from './checkpointer.ts';
 import type { Committer } from './committer.ts';
 import type { CursorTable } from './cursor-table.ts';
+import { type Floors, floorsKey } from './floors.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
 import type { Position } from './position.ts';
@@ -36,6 +37,7 @@ export interface UpkeepOptions {
   readonly boot: number;
   readonly ringTime: () => number;
   readonly writes: Writes;
+  readonly floors: Floors;
   /** Begins to tidy up; `makeRoom` is called when that is done. */
   readonly tidy: () => void;
   /** Room may have come. */
@@ -85,10 +87,10 @@ export class Upkeep {
   /** The state as it is with a batch's last record, if a checkpoint is due at its end. */
   beforeSeal(stage: Stage): void {
     if (!this.#due()) return;
-    const { state, origins, seen, cursors, writes } = this.#options;
+    const { state, origins, seen, cursors, writes, floors } = this.#options;
     const copies = [...origins.all()].map((origin) => ({ ...origin }));
     const { values, retained } = state.snapshot();
-    const kept = [...values, [writesKey, writes.saved()] as const];
+    const kept = [...values, [writesKey, writes.saved()] as const, [floorsKey, floors.save()] as const];
     stage.state = { values: kept, retained, origins: copies, seen: seen.save(), nextCursorId: cursors.nextCursorId };
   }
 

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import fc from 'fast-check';
-import { docsAsToml, formatProblem, isName, jsonSchema, readSettings, ringOptions, sectionDocs } from '#app';
-import { milliseconds } from '#kernel';
+import { docsAsToml, formatProblem, isName, jsonSchema, readSettings, sectionDocs } from '#app';
 import { hubKey, problemsOf, read, refusal } from './settings.ts';
 
 test('an empty file gives an agent that listens on loopback alone', (t) => {
@@ -396,18 +395,3 @@ function inline(value: unknown): string {
   const pairs = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)} = ${inline(item)}`);
   return `{ ${pairs.join(', ')} }`;
 }
-
-test('a lane has its own commit interval, the urgent one commits at once unless told otherwise', async (t) => {
-  const { ring } = read('[ring]\ncommit = "50ms"\nbulk = { commit = "1s" }');
-  const { commitWindow, lanes } = await ringOptions(ring, 'nowhere', null);
-  const found = [commitWindow, lanes?.urgent?.commitWindow, lanes?.normal?.commitWindow, lanes?.bulk?.commitWindow];
-  t.deepEqual(found, [50, 0, 50, 1000].map(milliseconds));
-  t.regex(refusal('[ring.bulk]\ncomit = "1s"'), /ring\.bulk\.comit: .* did you mean "commit"\?/);
-});
-
-test('a lane\'s budget is taken with full = "refuse", and refused by name without it', async (t) => {
-  const lane = (text: string): string => `[ring]\nfull = "refuse"\nbulk = ${text}`;
-  const { lanes } = await ringOptions(read(lane('{ size = "100MB" }')).ring, 'nowhere', null);
-  t.deepEqual([lanes?.bulk?.sizeBytes, lanes?.normal?.sizeBytes], [100 * 1024 ** 2, null]);
-  t.regex(refusal('[ring.bulk]\nsize = "100MB"'), /ring\.bulk\.size: .*full = "refuse"/);
-});

@@ -66,7 +66,10 @@ test('a lane that gathers writes fewer pages for the same records', async (t) =>
 });
 
 const KiB = 1024;
-const budget: Partial<RingOptions> = { sizeBytes: 2048 * KiB, lanes: { bulk: { sizeBytes: 300 * KiB } } };
+const budget: Partial<RingOptions> = {
+  sizeBytes: 2048 * KiB,
+  lanes: { bulk: { sizeBytes: 300 * KiB, full: 'refuse' } },
+};
 const inLane = (lane: Lane, bytes = 3_000): Entry[] => [message(`lane/${lane}`, new Uint8Array(bytes), { lane })];
 const readerOf = (ring: Ring, lane: Lane): Cursor =>
   ring.cursor({ name: `lane-${lane}`, filters: [`lane/${lane}`], except: null, from: 'now' });

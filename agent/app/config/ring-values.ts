@@ -19,7 +19,11 @@ export function lane() {
     {
       commit: optional('As ring.commit, for what is in this lane.', commitWindow(), '"1s"'),
       size: optional('What its records may take of the ring.', size({ least: '1MB', most: '1024GB' }), '"100MB"'),
-      full: optional('What happens to more: "refuse".', choice(['refuse'], ['drop-oldest']), '"refuse"'),
+      full: optional(
+        'What happens to more; as ring.full unless set here.',
+        choice(['drop-oldest', 'refuse']),
+        '"refuse"',
+      ),
     },
     { error: wanted },
   );

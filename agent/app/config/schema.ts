@@ -100,7 +100,7 @@ const ring = section('The disk ring buffer.', {
     '512MB',
   ),
   full: preset(
-    'When full: drop the oldest, or give a publisher no acknowledgement until there is room.',
+    'When full: drop the oldest, of links and sessions that have nothing urgent waiting first, then of those that have nothing but bulk and normal; or give a publisher no acknowledgement until there is room.',
     value.choice(['drop-oldest', 'refuse']),
     'drop-oldest',
   ),
@@ -113,7 +113,7 @@ const ring = section('The disk ring buffer.', {
   urgent: optional('The urgent lane. commit: "now" unless set here.', lane(), '{ commit = "now" }'),
   normal: optional('The normal lane. commit: as ring.commit unless set here.', lane(), '{ commit = "50ms" }'),
   bulk: optional(
-    'The bulk lane. commit: as ring.commit unless set here; what gathers longer writes fewer pages, and what is more urgent takes along what gathers. size: what its records may take that somebody has still to come, refused beyond that, to within a segment (1/16 of the ring, at most 4 MB); without it as much as the whole ring.',
+    'The bulk lane. commit: as ring.commit unless set here; what gathers longer writes fewer pages, and what is more urgent takes along what gathers. size: what its records may take that somebody has still to come, to within a segment (1/16 of the ring, at most 4 MB); without it as much as the whole ring. full: what happens to more: "refuse" gives its own publishers no acknowledgement, "drop-oldest" drops its own oldest; as ring.full unless set here.',
     lane(),
     '{ commit = "1s", size = "100MB", full = "refuse" }',
   ),

@@ -23,9 +23,9 @@ export function checkTogether(settings: Settings): Unplaced[] {
 function laneBudgets({ ring }: Settings): Unplaced[] {
   return (['urgent', 'normal', 'bulk'] as const).flatMap((lane): Unplaced[] => {
     const { size, full } = ring[lane] ?? {};
-    if (size === undefined || (full ?? ring.full) === 'refuse') return [];
-    const wanted = 'full = "refuse" with it (to drop within a lane\'s budget is not in this version)';
-    return [{ path: ['ring', lane, 'size'], found: 'a budget', wanted, remedy: 'set that, or remove it' }];
+    if (size !== undefined || full === undefined) return [];
+    const wanted = 'size with it: full says what happens to more than that';
+    return [{ path: ['ring', lane, 'full'], found: show(full), wanted, remedy: 'set the size, or remove it' }];
   });
 }
 
