@@ -5,9 +5,15 @@ import { batchFrontBytes, recordHeaderBytes } from './layout.ts';
 import type { Log } from './log.ts';
 import { encodeOrigin, type Origins } from './origins.ts';
 import type { Interests, KnownTopic, Position } from './position.ts';
-import { messageFlags, type RecordKind, recordKind, recordSize, type StoredProvenance } from './record.ts';
+import {
+  messageFlags,
+  provenanceBytes,
+  type RecordKind,
+  recordKind,
+  recordSize,
+  type StoredProvenance,
+} from './record.ts';
 import type { Seen } from './seen.ts';
-import type { Stage } from './stage.ts';
 import type { State } from './state.ts';
 import type { Appended, Entry, Lane, NewMessage, Provenance, StateChange } from './types.ts';
 
@@ -76,7 +82,6 @@ export class Appender {
       else this.#change(entry);
     }
     const last = committer.stage.last;
-    if (this.#messages > 0) this.#countLanes(committer.stage);
     committer.staged(this.#lane);
     return { ok: true, first: first as Sequence, last: last as Sequence };
   }
@@ -118,7 +123,8 @@ export class Appender {
     this.#measure(entries);
     const bytes = this.#bytes;
     if (bytes + batchFrontBytes > geometry.largestBatch || this.#growth > state.limitBytes) return tooLarge;
-    if (this.#messages > 0 && laneSpace.neverTakes(this.#laneBytes)) return tooLarge;
+    const lanes = laneSpace.hasBudgets && this.#messages > 0 ? this.#measureLanes(entries) : null;
+    if (lanes !== null && laneSpace.neverTakes(lanes)) return tooLarge;
     if (this.#growth > 0 && !state.fits(this.#growth)) return full;
     if (this.#named > 0 && !origins.hasRoom(this.#named, log.segments[0]?.first ?? 0)) return full;
     // A stage that is under way leaves the other to fill; when that is full too, the disk is slower than its users.
@@ -129,7 +135,7 @@ export class Appender {
       committer.commit();
     }
     if (this.#messages > 0 && !log.admits(committer.stage.length + bytes)) return full;
-    if (this.#messages > 0 && !laneSpace.takes(this.#laneBytes)) return laneFull;
+    if (lanes !== null && !laneSpace.takes(lanes)) return laneFull;
     committer.stage.reserve(bytes);
     return null;
   }
@@ -140,7 +146,6 @@ export class Appender {
     this.#named = 0;
     this.#messages = 0;
     this.#lane = null;
-    this.#laneBytes[0] = this.#laneBytes[1] = this.#laneBytes[2] = 0;
     for (let index = 0; index < entries.length; index++) {
       const entry = entries[index] as Entry;
       if (entry.kind === 'message') this.#topics[index] = this.#measureMessage(entry);
@@ -158,21 +163,26 @@ export class Appender {
     const known = interests.topic(topic);
     this.#messages++;
     if (this.#lane === null || lane < this.#lane) this.#lane = lane;
-    const bytes = recordSize(known.bytes.length, body.length, provenance !== null);
-    this.#laneBytes[lane] = (this.#laneBytes[lane] ?? 0) + bytes;
-    this.#bytes += bytes;
+    this.#bytes += recordHeaderBytes + known.bytes.length + body.length;
     if (provenance !== null) {
-      this.#bytes += 2 * originRecordBytes;
+      this.#bytes += provenanceBytes + 2 * originRecordBytes;
       this.#named += 2;
     }
     if (latest === 'set') this.#growth += state.retainedGrowth(topic, body);
     return known;
   }
 
-  #countLanes(stage: Stage): void {
-    const { laneBytes } = stage;
-    for (let lane = 0; lane < 3; lane++) laneBytes[lane] = (laneBytes[lane] ?? 0) + (this.#laneBytes[lane] ?? 0);
-    this.#options.laneSpace.staged(this.#laneBytes);
+  /** What the entries' messages take, by lane. */
+  #measureLanes(entries: readonly Entry[]): readonly number[] {
+    const bytes = this.#laneBytes.fill(0);
+    for (let index = 0; index < entries.length; index++) {
+      const entry = entries[index] as Entry;
+      if (entry.kind !== 'message') continue;
+      const name = (this.#topics[index] as KnownTopic).bytes;
+      bytes[entry.lane] =
+        (bytes[entry.lane] ?? 0) + recordSize(name.length, entry.body.length, entry.provenance !== null);
+    }
+    return bytes;
   }
 
   #message(message: NewMessage, known: KnownTopic): void {

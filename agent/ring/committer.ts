@@ -51,6 +51,8 @@ export class Committer {
   #window: Duration | null = null;
   /** What the timer, or the end of the tick, is set to. */
   #scheduled: Instant | 'soon' | null = null;
+  /** The stage that is being written. */
+  #underWay: Stage | null = null;
   /** Who waits for a moment between two commits. */
   readonly #others: (() => void)[] = [];
   /** Wakes the back-off early. */
@@ -69,6 +71,11 @@ export class Committer {
   /** The stage that takes records now. */
   get stage(): Stage {
     return this.#filling;
+  }
+
+  /** What messages of the lane take that are not durable yet. */
+  stagedOf(lane: Lane): number {
+    return (this.#filling.laneBytes[lane] ?? 0) + (this.#underWay?.laneBytes[lane] ?? 0);
   }
 
   get writing(): boolean {
@@ -97,6 +104,7 @@ export class Committer {
     this.#window = null;
     this.#writing = true;
     const stage = this.#filling;
+    this.#underWay = stage;
     this.#options.beforeSeal(stage);
     stage.seal();
     this.#filling = this.#spare;
@@ -217,6 +225,7 @@ export class Committer {
 
   #done(stage: Stage, segment: Segment): void {
     this.commits++;
+    this.#underWay = null;
     this.#options.durable(stage, segment);
     this.#spare = stage;
     this.#writing = false;

@@ -13,6 +13,8 @@ export interface LaneSpaceOptions {
   readonly budgets: readonly number[];
   readonly policies: readonly ('drop-oldest' | 'refuse')[];
   readonly floors: Floors;
+  /** Bytes of the lane on their way to the disk. */
+  readonly stagedOf: (lane: Lane) => number;
 }
 
 /** So much more than is needed is given up at once: not every append is to raise the floor. */
@@ -25,7 +27,6 @@ const slack = 16;
 export class LaneSpace {
   readonly #options: LaneSpaceOptions;
   readonly #budgeted: readonly Lane[];
-  readonly #staged = [0, 0, 0];
   readonly #held = [0, 0, 0];
   readonly #dropped = [0, 0, 0];
   /** Something has changed since what is held was counted, so that it may be less. */
@@ -36,6 +37,10 @@ export class LaneSpace {
   constructor(options: LaneSpaceOptions) {
     this.#options = options;
     this.#budgeted = lanes.filter((lane) => Number.isFinite(this.budgetOf(lane)));
+  }
+
+  get hasBudgets(): boolean {
+    return this.#budgeted.length > 0;
   }
 
   budgetOf(lane: Lane): number {
@@ -51,14 +56,9 @@ export class LaneSpace {
     this.#stale = true;
   }
 
-  staged(bytes: readonly number[]): void {
-    for (let lane = 0; lane < 3; lane++) this.#staged[lane] = (this.#staged[lane] ?? 0) + (bytes[lane] ?? 0);
-  }
-
   madeDurable(bytes: readonly number[], { laneBytes }: Segment): void {
     for (const lane of lanes) {
       laneBytes[lane] = (laneBytes[lane] ?? 0) + (bytes[lane] ?? 0);
-      this.#staged[lane] = (this.#staged[lane] ?? 0) - (bytes[lane] ?? 0);
       this.#held[lane] = (this.#held[lane] ?? 0) + (bytes[lane] ?? 0);
     }
     this.#stale = true;
@@ -101,7 +101,7 @@ export class LaneSpace {
 
   usedBy(lane: Lane): number {
     if (this.#stale) this.#count();
-    return (this.#held[lane] ?? 0) + (this.#staged[lane] ?? 0);
+    return (this.#held[lane] ?? 0) + this.#options.stagedOf(lane);
   }
 
   /** About so many bytes of the lane were given up since the start. */
@@ -115,7 +115,7 @@ export class LaneSpace {
       if (more === 0 || this.policyOf(lane) === 'refuse' || this.#hasRoom(lane, more)) continue;
       const before = this.#held[lane] ?? 0;
       const budget = this.budgetOf(lane);
-      this.#keep(lane, Math.max(0, budget - Math.max(more, budget / slack) - (this.#staged[lane] ?? 0)));
+      this.#keep(lane, Math.max(0, budget - Math.max(more, budget / slack) - this.#options.stagedOf(lane)));
       this.#count();
       this.#dropped[lane] = this.droppedBy(lane) + before - (this.#held[lane] ?? 0);
     }
@@ -136,7 +136,7 @@ export class LaneSpace {
 
   #hasRoom(lane: Lane, more: number): boolean {
     const left = this.budgetOf(lane) - more;
-    if ((this.#held[lane] ?? 0) + (this.#staged[lane] ?? 0) <= left) return true;
+    if ((this.#held[lane] ?? 0) + this.#options.stagedOf(lane) <= left) return true;
     return this.#stale && this.usedBy(lane) <= left;
   }
 
@@ -161,5 +161,9 @@ export class LaneSpace {
   }
 }
 
-export const laneSpaceOf = (options: RingOptions, { log, positions, floors }: RecoveredRing): LaneSpace =>
-  new LaneSpace({ log, positions, budgets: budgetsOf(options), policies: policiesOf(options), floors });
+export const laneSpaceOf = (
+  options: RingOptions,
+  { log, positions, floors }: RecoveredRing,
+  stagedOf: (lane: Lane) => number,
+): LaneSpace =>
+  new LaneSpace({ log, positions, budgets: budgetsOf(options), policies: policiesOf(options), floors, stagedOf });

@@ -61,7 +61,7 @@ export class DiskRing implements Ring {
       () => this.#ringTime,
       () => this.#log.written + checkpointer.bytesWritten,
     );
-    this.#laneSpace = laneSpaceOf(options, parts);
+    this.#laneSpace = laneSpaceOf(options, parts, (lane) => this.#committer.stagedOf(lane));
     this.#committer = this.#makeCommitter(env);
     this.#appender = this.#makeAppender();
     this.#cursors = this.#makeCursors();

@@ -3,7 +3,7 @@ import { writeTally } from './batch.ts';
 import type { Snapshot } from './checkpoint.ts';
 import { batchHeaderBytes, padded, tallyEntryBytes, viewOf } from './layout.ts';
 import type { Position } from './position.ts';
-import { type RecordKind, type StoredProvenance, writeRecord } from './record.ts';
+import { type RecordKind, recordKind, type StoredProvenance, writeRecord } from './record.ts';
 import type { Tallied } from './tally.ts';
 import type { Lane } from './types.ts';
 
@@ -92,7 +92,9 @@ export class Stage {
     name: Uint8Array,
     body: Uint8Array,
   ): number {
-    this.length = writeRecord(this.bytes, this.#view, this.length, kind, flags, lane, born, provenance, name, body);
+    const { length } = this;
+    this.length = writeRecord(this.bytes, this.#view, length, kind, flags, lane, born, provenance, name, body);
+    if (kind === recordKind.message) this.laneBytes[lane] = (this.laneBytes[lane] as number) + this.length - length;
     this.payloadBytes += name.length + body.length;
     return this.first + this.count++;
   }
