@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Disk, Epoch, PublicKey } from '#kernel';
+import type { Disk, DiskFile, Epoch, PublicKey } from '#kernel';
 import { AgentError } from '#kernel';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { epochBytes, epochOf } from './epoch.ts';
@@ -96,8 +96,9 @@ export async function readCheckpoint(
   directory: string,
   generation: number,
   keys: RingKeys,
+  patient: (file: DiskFile) => DiskFile = (file) => file,
 ): Promise<Checkpoint | null> {
-  const file = await disk.open(`${directory}/${nameOf(generation)}`, 'read-only');
+  const file = patient(await disk.open(`${directory}/${nameOf(generation)}`, 'read-only'));
   try {
     const bytes = Buffer.allocUnsafeSlow(await file.size());
     const length = await file.read(bytes, 0);

@@ -9,6 +9,7 @@ import { noKeys } from './keys.ts';
 import { geometryOf } from './layout.ts';
 import { Log } from './log.ts';
 import { Origins } from './origins.ts';
+import { PatientFile } from './patient-file.ts';
 import { Quarantine } from './quarantine.ts';
 import {
   type FoundSlot,
@@ -45,10 +46,10 @@ export async function openRing(env: Env, options: RingOptions): Promise<Ring> {
   const { directory } = options;
   geometryOf(options.sizeBytes, null);
   await disk.makeDirectory(directory);
-  const checkpoints = await findCheckpoints(disk, directory, env.log, options.keys ?? noKeys);
   const path = `${directory}/ring.log`;
   const isNew = !(await disk.list(directory)).includes('ring.log');
-  const file = await disk.open(path, 'create');
+  const checkpoints = await checkpointsOf(env, options, isNew ? null : await disk.open(path, 'read-only'));
+  const file = patient(env, await disk.open(path, 'create'), null);
   if (isNew) await disk.syncDirectory(directory);
   try {
     return await recover(env, options, file, checkpoints);
@@ -58,9 +59,21 @@ export async function openRing(env: Env, options: RingOptions): Promise<Ring> {
   }
 }
 
+const patient = ({ clock, log }: Env, file: DiskFile, elsewhere: DiskFile | null): PatientFile =>
+  new PatientFile(file, { clock, journal: log, elsewhere });
+
+/** Whether a checkpoint is damaged or the disk out for a while is told by the log, which is tried too. */
+async function checkpointsOf(env: Env, { directory, keys }: RingOptions, log: DiskFile | null): Promise<Found> {
+  try {
+    return await findCheckpoints(env.disk, directory, env.log, keys ?? noKeys, (file) => patient(env, file, log));
+  } finally {
+    await log?.close();
+  }
+}
+
 type Found = Awaited<ReturnType<typeof findCheckpoints>>;
 
-async function recover(env: Env, options: RingOptions, file: DiskFile, found: Found): Promise<Ring> {
+async function recover(env: Env, options: RingOptions, file: PatientFile, found: Found): Promise<Ring> {
   const size = await file.size();
   const checkpoint = found.newest;
   const header = await findSegmentBytes(file, size);
@@ -101,6 +114,7 @@ async function recover(env: Env, options: RingOptions, file: DiskFile, found: Fo
   const wrapping = new Wrapping({ compress, keys, salt: epochBytes(epoch), random: env.random });
   const log = new Log(geometry, ringId, file, content, nextSegment, env.log, wrapping);
   const ring = new DiskRing(env, options, {
+    file,
     log,
     state: replayer.state,
     origins: replayer.origins,

@@ -4,6 +4,7 @@ import type { DamageAccount } from './damage.ts';
 import type { Floors } from './floors.ts';
 import type { Log } from './log.ts';
 import type { Origins } from './origins.ts';
+import type { PatientFile } from './patient-file.ts';
 import type { Position } from './position.ts';
 import type { Seen } from './seen.ts';
 import type { State } from './state.ts';
@@ -11,6 +12,7 @@ import type { Tally } from './tally.ts';
 
 /** What recovery hands over. */
 export interface RecoveredRing {
+  readonly file: PatientFile;
   readonly log: Log;
   readonly state: State;
   readonly origins: Origins;

@@ -27,6 +27,7 @@ export async function findCheckpoints(
   directory: string,
   journal: Journal,
   keys: RingKeys,
+  patient: (file: DiskFile) => DiskFile,
 ): Promise<FoundCheckpoints> {
   const generations = await listCheckpoints(disk, directory);
   const kept: { generation: number; position: number }[] = [];
@@ -34,7 +35,7 @@ export async function findCheckpoints(
   let older: Checkpoint | null = null;
   let damaged = 0;
   for (const generation of generations) {
-    const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation, keys) : null;
+    const found = kept.length < 2 ? await readCheckpoint(disk, directory, generation, keys, patient) : null;
     if (found !== null && isPlausible(found)) {
       kept.push({ generation, position: found.position });
       if (newest === null) newest = found;
@@ -64,7 +65,7 @@ export interface FoundSlot {
 export async function findSegmentBytes(file: DiskFile, size: number): Promise<SegmentHeader | null> {
   const page = Buffer.alloc(pageBytes);
   for (let at = 0; at < size; at += pageBytes) {
-    if ((await file.read(page, at).catch(() => 0)) < pageBytes) continue;
+    if ((await file.read(page, at)) < pageBytes) continue;
     const header = decodeSegmentHeader(page) ?? repairedHeader(page);
     if (header !== null && header.slot * header.segmentBytes === at) return header;
   }
@@ -91,13 +92,13 @@ const slotsAtOnce = 16;
 async function readSlot(file: DiskFile, slot: number, segmentBytes: number, ringId: Uint8Array): Promise<FoundSlot> {
   const start = slot * segmentBytes;
   const page = Buffer.alloc(pageBytes);
-  await file.read(page, start).catch(() => 0);
+  await file.read(page, start);
   const whole = decodeSegmentHeader(page);
   const header = whole ?? repairedHeader(page);
   if (header !== null && Buffer.compare(header.ringId, ringId) === 0 && header.slot === slot)
     return { slot, header, damaged: whole === null, claimed: null };
   const pages = Buffer.alloc(2 * pageBytes);
-  await file.read(pages, start).catch(() => 0);
+  await file.read(pages, start);
   if (pages.every((byte) => byte === 0)) return { slot, header: null, damaged: false, claimed: null };
   return { slot, header: null, damaged: true, claimed: await claimOf(file, start, segmentBytes, ringId) };
 }
@@ -122,16 +123,8 @@ async function claimOf(
   return newest;
 }
 
-/** Reads what can be read; pages that cannot be are zeros. */
 async function readPages(file: DiskFile, start: number, into: Buffer): Promise<void> {
-  try {
-    into.fill(0, await file.read(into, start));
-  } catch {
-    for (let at = 0; at < into.length; at += pageBytes) {
-      const page = into.subarray(at, at + pageBytes);
-      await file.read(page, start + at).catch(() => page.fill(0));
-    }
-  }
+  into.fill(0, await file.read(into, start));
 }
 
 /** What the replay tells as it goes. */

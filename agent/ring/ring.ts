@@ -190,6 +190,7 @@ export class DiskRing implements Ring {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#parts.file.stopWaiting();
     await this.#tidier.stop();
     await this.#lastCommit();
     this.#cursors.stop();

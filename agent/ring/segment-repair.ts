@@ -48,7 +48,7 @@ function bitsSet(word: number): number {
 export async function ringIdOfBatches(file: DiskFile, size: number): Promise<Uint8Array | null> {
   const page = Buffer.alloc(pageBytes);
   for (let at = 0; at < size; at += pageBytes) {
-    if ((await file.read(page, at).catch(() => 0)) < pageBytes) continue;
+    if ((await file.read(page, at)) < pageBytes) continue;
     const segment = segmentClaimed(page, 0);
     if (segment === null) continue;
     const offset = viewOf(page).getUint32(32, true);
@@ -57,9 +57,9 @@ export async function ringIdOfBatches(file: DiskFile, size: number): Promise<Uin
     const header = peekBatch(page, 0, { ringId, segment, offset });
     if (header === null || header.length > largestBatch || offset > at) continue;
     const bytes = Buffer.alloc(header.length);
-    await file.read(bytes, at).catch(() => 0);
+    await file.read(bytes, at);
     if (!batchIsWhole(bytes, 0, header.length)) continue;
-    await file.read(page, at - offset).catch(() => page.fill(0));
+    await file.read(page, at - offset);
     ringId.set(page.subarray(16, 24), 8);
     return ringId;
   }

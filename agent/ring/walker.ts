@@ -173,15 +173,7 @@ const batchOf = ({ first, count, epoch, sparse, tallied }: BatchHeader, plain: U
   tallied,
 });
 
-/** Reads what can be read: pages that cannot are zeros, which no checksum passes. */
 async function readAll(log: Log, segment: Segment, offset: number, into: Buffer): Promise<void> {
   const start = segment.slot * log.geometry.segmentBytes + offset;
-  try {
-    into.fill(0, await log.file.read(into, start));
-  } catch {
-    for (let at = 0; at < into.length; at += pageBytes) {
-      const page = into.subarray(at, at + pageBytes);
-      await log.file.read(page, start + at).catch(() => page.fill(0));
-    }
-  }
+  into.fill(0, await log.file.read(into, start));
 }

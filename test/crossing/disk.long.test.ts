@@ -103,7 +103,12 @@ async function failing(t: ExecutionContext): Promise<void> {
     await pause(500);
     await rig.gateway.kill();
     await rig.gateway.start();
-    await rig.arrived();
+    await rig.arrived().catch(async (error: unknown) => {
+      t.log(JSON.stringify([await rig.gateway.ask('ring/audit'), await rig.hub.ask('ring/audit')]));
+      t.log(JSON.stringify([await ringOf(rig), await rig.hub.ask('ring')]));
+      t.log(rig.gateway.log().slice(-4000));
+      throw error;
+    });
     t.log(rig.words());
     t.like(rig.account, { sent: 18_000, acknowledged: 18_000, delivered: 18_000, ...whole });
     await rig.stop();

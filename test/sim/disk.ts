@@ -1,5 +1,5 @@
 import type { Disk, DiskCode, DiskFile, DiskLock } from '#kernel';
-import { AgentError } from '#kernel';
+import { AgentError, pageBytes } from '#kernel';
 import type { Chance } from './chance.ts';
 import { Inode } from './inode.ts';
 import type { World } from './world.ts';
@@ -60,6 +60,7 @@ export class SimulatedDisk implements Disk {
   #directories = new Set<string>();
   #changes: NameChange[] = [];
   #locks = new Set<string>();
+  readonly #spoilt = new WeakMap<Inode, Set<number>>();
   /** Counts power cuts: what was opened before the last one is dead. */
   #life = 0;
 
@@ -122,6 +123,19 @@ export class SimulatedDisk implements Disk {
   /** The medium decays: one bit turns over, in what is cached and what is stored. */
   flipBit(path: string, byte: number, bit: number): void {
     this.#names.get(path)?.flipBit(byte, bit);
+  }
+
+  /** The page that holds the byte never reads again. */
+  spoil(path: string, byte: number): void {
+    const inode = this.#names.get(path);
+    if (inode === undefined) return;
+    const spoilt = this.#spoilt.get(inode) ?? new Set();
+    this.#spoilt.set(inode, spoilt.add(Math.floor(byte / pageBytes)));
+  }
+
+  #isSpoilt(inode: Inode, into: Uint8Array, position: number): boolean {
+    const pages = [...(this.#spoilt.get(inode) ?? [])];
+    return pages.some((page) => page * pageBytes < position + into.length && (page + 1) * pageBytes > position);
   }
 
   /** The sum of all files, as `capacityBytes` counts it. */
@@ -224,6 +238,7 @@ export class SimulatedDisk implements Disk {
         alive();
         await this.#takes(0.03);
         if (this.faults.failReads > 0 && this.faults.failReads-- > 0) throw fault('disk/io', 'read: i/o error');
+        if (this.#isSpoilt(inode, into, position)) throw fault('disk/io', 'read: i/o error');
         return inode.read(into, position);
       },
       write: (from, position) => {
