@@ -84,6 +84,38 @@ test('without room the ack is withheld for an hour, keep-alive 10 s, while the c
   );
 });
 
+test('a lane over its budget withholds the acks of its own publishers; others are answered, and it is when there is room', async (t) => {
+  const lanes = { bulk: { sizeBytes: 1 << 20, full: 'refuse' } } as const;
+  const at = await bench(t, { ring: { ...refuse, lanes }, broker: { lane: (topic) => (topic === 'bulk' ? 2 : 1) } });
+  const cursor = at.ring.cursor({ name: 'link/hub/2', filters: ['#'], except: null, from: 'now' });
+  const [camera, sensor] = [new RawClient(at.port), new RawClient(at.port)];
+  t.teardown(() => closeAll([camera, sensor]));
+  camera.send(connectPacket('camera'));
+  sensor.send(connectPacket('sensor'));
+  const payload = Buffer.alloc(20_000, 0x61);
+  for (let id = 1; id <= 80; id++) camera.send(publishPacket('bulk', payload, { qos: 1, id }));
+  const isHeld = () => at.broker.status.held > 0 && at.ring.status.lanes[2]?.state === 'full';
+  await until(() => isHeld() && at.ring.status.head === at.ring.status.durable, 'held');
+  camera.send(pingreq);
+  await until(() => camera.types.includes(type.pingresp), 'all that was answered');
+  const acknowledged = camera.of(type.puback).length;
+  t.true(acknowledged >= 45 && acknowledged <= 56, `${acknowledged}`);
+  for (let id = 1; id <= 20; id++) sensor.send(publishPacket('reading', payload, { qos: 1, id }));
+  await until(() => sensor.of(type.puback).length === 20, 'twenty acks');
+  t.is(camera.of(type.puback).length, acknowledged);
+  const settle = async (): Promise<void> => {
+    const last = (await cursor.read(64, 1 << 20)).at(-1);
+    if (last !== undefined) cursor.settle(last.kind === 'gap' ? last.to : last.sequence);
+    await turns(2);
+  };
+  while (camera.of(type.puback).length < 80) await settle();
+  t.deepEqual(
+    camera.of(type.puback).map(idOf),
+    Array.from({ length: 80 }, (_, index) => index + 1),
+  );
+  t.is(cursor.account.dropped.full, 0);
+});
+
 test('publishes beyond what may be held are set down without an answer, and the client is cut when there is room, to send them again', async (t) => {
   const at = await bench(t, { ring: refuse, broker: { limits: { receiveMaximum: 10, heldBytes: 50_000 } } });
   const cursor = at.ring.cursor({ name: 'link/hub/1', filters: ['plant/#'], except: null, from: 'now' });

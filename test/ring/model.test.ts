@@ -51,13 +51,15 @@ class Model {
   readonly latest = new Map<string, string>();
 }
 
-for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]) {
+for (const seed of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13]) {
   const small = seed > 8;
   const size = small ? ', small enough to be compacted' : '';
   test(`the ring does what a simple model of it does, through restarts and power cuts${size} (seed ${seed})`, async (t) => {
     const chance = new Chance(seed);
     const bench = new Bench(seed);
-    const options = { sizeBytes: (small ? 12 : 64) * 64 * 1024, commitWindow: chance.pick([0, 5]) as Duration };
+    const sizeBytes = (small ? 12 : 64) * 64 * 1024;
+    const bulk = { commitWindow: 20 as Duration, sizeBytes: Math.floor(sizeBytes / 8), full: 'refuse' as const };
+    const options = { sizeBytes, commitWindow: chance.pick([0, 5]) as Duration, lanes: { bulk } };
     let ring = await bench.open(options);
     let open = new Map<string, Cursor>();
     const model = new Model();
@@ -128,9 +130,10 @@ function append(ring: Ring, model: Model, chance: Chance, bodyBytes: number): vo
         ? from(chance.pick(['x', 'y', 'z']), chance.pick(['x', 'y', 'z']), chance.between(1, 9))
         : null;
       const latest = chance.pick(['none', 'none', 'set', 'clear'] as const);
+      const lane = chance.pick([0, 1, 2] as const);
       const body = `${chance.uint32()}`.padEnd(bodyBytes === 0 ? 0 : chance.between(0, bodyBytes), ' ');
       entries.push(
-        message(bodyBytes > 0 && chance.hits(0.05) ? 'still' : chance.pick(topics), body, { provenance, latest }),
+        message(bodyBytes > 0 && chance.hits(0.05) ? 'still' : chance.pick(topics), body, { provenance, latest, lane }),
       );
     }
   }
